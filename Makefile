@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a person types. Everything is kept in ${XDG_CACHE_HOME:-~/.cache}/guestcaps.
+
+ARCH   ?= x86
+VENDOR ?= amd
+lane   := $(if $(filter arm64,$(ARCH)),arm64,$(VENDOR))
+config := $(if $(filter arm64,$(ARCH)),arm64,x86)
+export KDIR ACCEL CPU APPEND JOBS RUSTC BINDGEN LLVM
+
+ifeq ($(filter amd intel arm64,$(lane)),)
+$(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
+endif
+
+.PHONY: help run test shell kernel kunit selftests baseline series refresh clean
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+
+## make run         build the kernel, boot it in an emulator, show guest capabilities at work
+## make test        everything that must hold, on all lanes: host checks, KUnit, KVM selftests
+## make shell       a busybox shell in the booted kernel
+## make kernel      only build the kernel
+## make kunit       only run the KUnit suites of the lane
+## make selftests   only run the KVM selftests of the lane; TESTS="cpuid_test ..." picks some
+## make baseline    record the verdicts of the unmodified kernel, on all lanes
+## make series      write the patches and a cover letter to out/
+## make refresh     bring commits in the lab's kernel tree back to series/
+## make clean       remove what was built, keep what was fetched (distclean: remove that too)
+##
+## ARCH=x86|arm64   the architecture; default x86
+## VENDOR=amd|intel kvm_amd under QEMU, or kvm_intel under Bochs; default amd
+## CPU=model        the emulated host, e.g. max,-movbe,-rdpid or EPYC-Rome
+## ACCEL=kvm        for amd on a machine that nests virtualization; default tcg
+## KDIR=tree        a Linux 7.3.4 tree of yours, read and never changed
+## JOBS=n           how many compilers at a time; default: one for each core
+
+run:
+	@scripts/run.sh $(lane)
+
+test:
+	@scripts/setup.sh kernel x86 intel arm64 test
+	@scripts/test.py
+
+shell: kernel
+	@scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
+	@scripts/shell.sh $(lane)
+
+kernel:
+	@scripts/setup.sh kernel
+	@scripts/source.sh
+	@scripts/kernel.sh $(config)
+
+kunit selftests:
+	@scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
+	@scripts/test.py --lane $(lane) --only $@ $(if $(TESTS),--tests "$(TESTS)")
+
+baseline:
+	@scripts/setup.sh kernel x86 intel arm64 test
+	@scripts/test.py --baseline
+
+series:
+	@scripts/setup.sh series
+	@scripts/post.sh
+
+refresh:
+	@scripts/refresh.sh
+
+clean:
+	@scripts/clean.sh
+
+distclean:
+	@scripts/clean.sh all

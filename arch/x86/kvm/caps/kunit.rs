@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The x86 core without its boundary with C, for `guestcaps_kunit.ko`. Not part of the series.
+
+// Who would call it stands in ffi.rs.
+#![allow(dead_code)]
+
+mod feature;
+mod guest;
+mod host;
+mod leaf;
+mod optout;
+
+mod generated {
+    use super::{
+        feature::Feature,
+        leaf::{
+            Leaf,
+            Reg, //
+        }, //
+    };
+
+    include!(env!("KVM_CAPS_GENERATED"));
+}

@@ -1,0 +1,180 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boot KERNEL in an emulator: run the shell script JOB in the guest, or give a shell.
+# Usage: boot.sh amd|intel|arm64 KERNEL INITRD [JOB]
+#
+# Environment:
+#   CPU      emulator's CPU model            APPEND   more kernel parameters
+#   SMP MEM  CPUs, memory in MB              ACCEL    tcg, or kvm (lane amd)
+#   TIMEOUT  seconds, 0 for none             OPTIONS  more options for QEMU
+#
+# Exit status: JOB's; 124 after TIMEOUT; 125 if the guest did not end JOB.
+set -euo pipefail
+
+die() { echo "boot.sh: $*" >&2; exit 125; }
+
+[[ $# -eq 3 || $# -eq 4 ]] || die "usage: boot.sh amd|intel|arm64 KERNEL INITRD [JOB]"
+lane=$1 kernel=$2 initrd=$3 job=${4-}
+timeout=${TIMEOUT:-0} accel=${ACCEL:-tcg}
+
+for file in "$kernel" "$initrd" ${job:+"$job"}; do
+	[[ -r $file ]] || die "cannot read $file"
+done
+need() { command -v "$1" > /dev/null || die "no $1: install $2"; }
+
+tmp=$(mktemp -d)
+tty=
+emulator=
+# shellcheck disable=SC2317 # The trap calls it.
+cleanup() {
+	# Bochs leaves the terminal raw when it is killed.
+	if [[ $tty ]]; then stty "$tty"; fi
+	if [[ $emulator ]]; then kill "$emulator" 2> /dev/null || :; fi
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# The kernel unpacks archives that follow each other: the big one is made once.
+cp "$initrd" "$tmp/initrd"
+if [[ $job ]]; then
+	install -m 755 "$job" "$tmp/job"
+	(cd "$tmp" && echo job | cpio --quiet -o -H newc -R 0:0 | gzip -n >> initrd)
+fi
+
+append="quiet panic=-1 log_buf_len=1M"
+[[ $job ]] || append+=" TERM=${TERM:-linux}"
+
+qemu() {
+	need "$1" "$2"
+	run=("$1" -accel "$accel" -smp "${SMP:-2}" -m "${MEM:-2048}"
+	     -nodefaults -display none -no-reboot
+	     -kernel "$kernel" -initrd "$tmp/initrd" -append "$append ${APPEND-}"
+	     "${@:3}")
+	if [[ $job ]]; then
+		run+=(-serial stdio)
+	else
+		run+=(-serial mon:stdio)
+	fi
+	# shellcheck disable=SC2206 # OPTIONS are words.
+	run+=(${OPTIONS-})
+}
+
+bochs() {
+	local name com1
+	need bochs "bochs and bochs-term"
+	need xorriso xorriso
+	need script bsdutils
+	for name in /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32; do
+		[[ -r $name ]] || die "no $name: install isolinux"
+	done
+
+	# Bochs has no boot loader of its own: El Torito.
+	mkdir "$tmp/iso"
+	cp "$kernel" "$tmp/iso/kernel"
+	mv "$tmp/initrd" "$tmp/iso/initrd"
+	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$tmp/iso/"
+	cat > "$tmp/iso/isolinux.cfg" <<-END
+		default linux
+		label linux
+		kernel kernel
+		initrd initrd
+		append $append ${APPEND-}
+	END
+	xorriso -report_about WARNING -as mkisofs -quiet -o "$tmp/boot.iso" -b isolinux.bin -c boot.cat \
+		-no-emul-boot -boot-load-size 4 -boot-info-table "$tmp/iso"
+	rm -r "$tmp/iso"
+
+	if [[ $job ]]; then
+		mkfifo "$tmp/com1"
+		com1="mode=file, dev=$tmp/com1"
+	else
+		tty=$(stty -g) || die "lane intel's shell wants a terminal as stdin"
+		com1="mode=term, dev=$(tty)"
+	fi
+
+	# The kernel reboots after a panic by a triple fault, and that ends Bochs, as does
+	# ACPI's poweroff: both are panics to it.
+	cat > "$tmp/bochsrc" <<-END
+		display_library: term
+		romimage: file=/usr/share/bochs/BIOS-bochs-latest
+		vgaromimage: file=/usr/share/vgabios/vgabios.bin
+		cpu: model=${CPU:-corei7_haswell_4770}, count=${SMP:-1}, ips=${IPS:-100000000}, reset_on_triple_fault=0
+		memory: guest=${MEM:-1024}, host=${MEM:-1024}
+		ata0-master: type=cdrom, path=$tmp/boot.iso, status=inserted
+		boot: cdrom
+		com1: enabled=1, $com1
+		clock: sync=none, time0=utc
+		log: $tmp/log
+		panic: action=fatal
+		error: action=ignore
+		info: action=ignore
+		debug: action=ignore
+	END
+	# Debian's Bochs stops in its debugger, and its display wants a terminal.
+	echo c > "$tmp/rc"
+	run=(script -qfc "exec bochs -q -f $tmp/bochsrc -rc $tmp/rc" /dev/null)
+}
+
+case $lane in
+amd)
+	append+=" console=ttyS0"
+	if [[ $accel = kvm ]]; then
+		[[ -w /dev/kvm ]] || die "cannot use /dev/kvm: leave ACCEL out"
+		CPU=${CPU:-host}
+	fi
+	qemu qemu-system-x86_64 qemu-system-x86 -cpu "${CPU:-max}"
+	;;
+intel)
+	append+=" console=ttyS0,115200 reboot=triple"
+	bochs
+	;;
+arm64)
+	append+=" console=ttyAMA0"
+	qemu qemu-system-aarch64 qemu-system-arm -cpu "${CPU:-max}" \
+		-machine virt,virtualization=on,gic-version=3
+	;;
+*)
+	die "no lane $lane: take amd, intel or arm64"
+	;;
+esac
+[[ $accel = tcg || $lane = amd ]] || die "lane $lane runs without ACCEL=$accel only"
+
+run=(timeout --foreground -k 5 "$timeout" "${run[@]}")
+
+if [[ ! $job ]]; then
+	if [[ $lane = intel ]]; then
+		"${run[@]}" < /dev/null > /dev/null || :
+	else
+		"${run[@]}"
+	fi
+	exit
+fi
+
+# Lines end in CR LF on a serial line.
+[[ $lane = intel ]] || mkfifo "$tmp/com1"
+sed -u 's/\r$//' "$tmp/com1" | tee "$tmp/console" &
+follow=$!
+if [[ $lane = intel ]]; then
+	"${run[@]}" < /dev/null > /dev/null &
+	emulator=$!
+else
+	"${run[@]}" < /dev/null > "$tmp/com1" &
+	emulator=$!
+fi
+status=0
+wait $emulator || status=$?
+emulator=
+wait $follow || :
+
+if [[ $status = 124 ]]; then
+	echo "boot.sh: no end after $timeout seconds, emulator killed" >&2
+	exit 124
+fi
+ended=$(sed -n 's/^guestcaps: job ended: \([0-9]*\)$/\1/p' "$tmp/console" | tail -n 1)
+if [[ ! $ended ]]; then
+	panic=$(grep -m 1 -o 'Kernel panic.*' "$tmp/console" || :)
+	die "the guest did not end its job (${panic:-the emulator ended with status $status})"
+fi
+exit "$ended"

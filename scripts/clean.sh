@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Remove what the lab built.
+# usage: clean.sh [all]   (all: what was fetched, too; edits in the kernel tree are lost)
+. "$(dirname "$0")/common.sh"
+
+if [ "${1:-}" = all ]; then
+	rm -rf "$CACHE"
+else
+	rm -rf "$CACHE"/{lab,base}*/{build,selftests} "$LOGS"
+fi
+rm -rf "$ROOT/out"

@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the lab's scripts share: places, the build's environment, messages, progress. Sourced.
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/guestcaps
+VERSION=7.3.4
+
+# A tree of the user's own gets a lab of its own, so that neither disturbs the other.
+KDIR=${KDIR:-}
+if [ -n "$KDIR" ]; then
+	LAB=$CACHE/lab-$(realpath -m "$KDIR" | sha256sum | cut -c1-12)
+else
+	LAB=$CACHE/lab
+fi
+# The unmodified kernel, for comparison.
+BASE=$CACHE/base${LAB#"$CACHE/lab"}
+LOGS=$CACHE/log
+mkdir -p "$LAB" "$LOGS" "$CACHE/times" "$CACHE/tools/bin"
+export ROOT CACHE LAB BASE LOGS VERSION KDIR
+
+# Debian's toolchain before any other, through ccache's links where there are any.
+export PATH=/usr/lib/ccache:/usr/bin:$CACHE/tools/bin:$PATH
+export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_BASEDIR=$CACHE CCACHE_NOHASHDIR=1
+export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-4G}
+# Nothing of the builder's gets into the kernel.
+export KBUILD_BUILD_USER=guestcaps KBUILD_BUILD_HOST=lab
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
+export LC_ALL=C.UTF-8
+JOBS=${JOBS:-$(nproc)}
+LLVM=${LLVM:--19}
+RUSTC=${RUSTC:-/usr/bin/rustc}
+BINDGEN=${BINDGEN:-}
+if [ -z "$BINDGEN" ]; then
+	BINDGEN=/usr/bin/bindgen
+	[ -x "$BINDGEN" ] || BINDGEN=$CACHE/tools/bin/bindgen
+fi
+
+say() { printf '%s\n' "$*"; }
+
+# die MESSAGE - one line that says what is wrong and what to do.
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+
+# step NAME SECONDS WHAT COMMAND... - run a command with its output in a log file, showing how long
+# it has run and how long it took the last time (SECONDS, the first time). When it fails, show the
+# lines that matter.
+step() {
+	local name=$1 expected=$2 what=$3 log=$LOGS/$1.log begin=$SECONDS status=0 now shown=0
+	shift 3
+	[ -s "$CACHE/times/$name" ] && expected=$(<"$CACHE/times/$name")
+
+	"$@" >"$log" 2>&1 </dev/null &
+	local pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		sleep 0.5
+		now=$((SECONDS - begin))
+		if [ -t 1 ]; then
+			bar "$what" $now "$expected"
+		elif [ $((now / 60)) -gt $shown ]; then
+			shown=$((now / 60))
+			say "  $what: $(clock $now) of about $(clock "$expected")"
+		fi
+	done
+	wait $pid || status=$?
+	now=$((SECONDS - begin))
+	[ -t 1 ] && printf '\r\033[K'
+	if [ $status -ne 0 ]; then
+		say "  $what: FAILED after $(clock $now)"
+		{ grep -nEi -A4 '(\berror\b|\*\*\*|fatal|not found|no space left)' "$log" || tail -n 15 "$log"; } |
+			tail -n 25 | sed 's/^/    /'
+		say "  whole log: $log"
+		return $status
+	fi
+	say "  $what: done in $(clock $now)   ($log)"
+	[ "$now" -lt 2 ] || echo "$now" >"$CACHE/times/$name"
+}
+
+bar() {
+	local what=$1 now=$2 expected=$3 width=24 full
+	full=$((expected > 0 ? now * width / expected : width))
+	[ $full -le $width ] || full=$width
+	printf '\r\033[K  %s [%s%s] %s of about %s' "$what" \
+		"$(printf '%*s' $full '' | tr ' ' '#')" \
+		"$(printf '%*s' $((width - full)) '' | tr ' ' '.')" \
+		"$(clock "$now")" "$(clock "$expected")"
+}
+
+# as_root COMMAND... - run as root, with sudo if need be.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "needs root for: $*; run as root, or install sudo"
+	fi
+}
+
+# kmake TREE BUILD ARCH ARGUMENT... - make in the kernel tree TREE/linux, with the folder
+# TREE/build/BUILD.
+kmake() {
+	local tree=$1 build=$2 arch=$3
+	shift 3
+	make -C "$tree/linux" O="$tree/build/$build" CLIPPY=1 ARCH="$arch" LLVM="$LLVM" \
+		RUSTC="$RUSTC" BINDGEN="$BINDGEN" HOSTRUSTC="$RUSTC" "$@"
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Configure and build a kernel of the lab, unless it is there already.
+# usage: kernel.sh CONFIG [base]   CONFIG: x86, x86-m or arm64; base: the unmodified kernel
+# Builds in $LAB/build/CONFIG, or $BASE/build/CONFIG.
+. "$(dirname "$0")/common.sh"
+
+config=${1:?}
+tree=$LAB
+[ "${2:-}" != base ] || tree=$BASE
+build=$tree/build/$config
+name=kernel-$config${2:+-$2}
+
+case $config in
+x86*) arch=x86 image=arch/x86/boot/bzImage seconds=600 ;;
+arm64) arch=arm64 image=arch/arm64/boot/Image seconds=720 ;;
+*) die "no configuration $config: x86, x86-m or arm64" ;;
+esac
+
+fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")
+[ "$config" = $arch ] || fragments+=("$ROOT/scripts/configs/$config.config")
+
+# What the build depends on. Equal to the last one: nothing to do.
+state() {
+	git -C "$tree/linux" rev-parse 'HEAD^{tree}'
+	git -C "$tree/linux" diff HEAD | sha256sum
+	cat "${fragments[@]}" | sha256sum
+	"$RUSTC" --version
+	"$BINDGEN" --version
+	"clang$LLVM" --version | head -n 1
+}
+
+configure() {
+	# The last word on an option counts.
+	cat "${fragments[@]}" >"$build/fragment"
+	kmake "$tree" "$config" $arch KCONFIG_ALLCONFIG="$build/fragment" allnoconfig
+	local line missing=
+	while read -r line; do
+		grep -qxF -e "$line" -e "# ${line%=n} is not set" "$build/.config" ||
+			[ "$(tac "$build/fragment" | grep -m 1 "^${line%%=*}=")" != "$line" ] ||
+			[ "${line##*=}" = n ] || missing="$missing $line"
+	done < <(grep ^CONFIG_ "$build/fragment")
+	[ -z "$missing" ] || die "error: the kernel's configuration lacks$missing"
+}
+
+compile() {
+	if ! [ -s "$build/.config" ] || ! cat "${fragments[@]}" | cmp -s - "$build/fragment"; then
+		configure
+	fi
+	kmake "$tree" "$config" $arch -j"$JOBS" "$(basename $image)"
+	if grep -q =m "$build/.config"; then
+		kmake "$tree" "$config" $arch -j"$JOBS" modules
+	fi
+}
+
+mkdir -p "$build"
+now=$(state)
+if [ -s "$build/$image" ] && [ "$now" = "$(cat "$build/state" 2>/dev/null)" ]; then
+	exit 0
+fi
+rm -f "$build/state"
+[ ! -s "$build/$image" ] || name=re$name seconds=60
+step "$name" $seconds "Building the $config kernel${2:+, unmodified}" compile
+echo "$now" >"$build/state"

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Write the series as patches to out/, and make sure that they are what the lab builds.
+# usage: post.sh
+# To post them: b4 send, in the lab's kernel tree, where the branch is enrolled in b4.
+. "$(dirname "$0")/common.sh"
+
+out=$ROOT/out
+tree=$LAB/linux
+
+# enroll - give b4 what it keeps of a series: the cover letter and a change id.
+enroll() {
+	local subject change_id
+	subject=$(head -n 1 "$ROOT/series/cover")
+	[ -n "$subject" ] || die "series/cover is empty: its first line is the series' subject"
+	change_id=20260101-guestcaps-$(sha256sum <<<"$subject" | cut -c 1-12)
+	git -C "$tree" config b4.prep-cover-strategy branch-description
+	git -C "$tree" config branch.guestcaps.b4-prep-cover-strategy branch-description
+	git -C "$tree" config branch.guestcaps.b4-tracking "{\"series\": {\"revision\": 1, \
+\"change-id\": \"$change_id\", \"base-branch\": \"base\", \"prefixes\": []}}"
+	git -C "$tree" config branch.guestcaps.description "$(cat "$ROOT/series/cover")"
+}
+
+# same_tree - git am of the patches on the unmodified kernel gives the tree that the lab builds.
+same_tree() {
+	local scratch
+	scratch=$(mktemp -d)
+	# shellcheck disable=SC2064 # the folder's name of now
+	trap "git -C '$tree' worktree remove --force '$scratch/linux'; rm -rf '$scratch'" EXIT
+	git -C "$tree" worktree add -q --detach --no-checkout "$scratch/linux" base
+	cd "$scratch/linux"
+	# Only folders that the patches touch: git am needs no others.
+	git -C "$tree" diff --name-only base guestcaps | xargs -n 1 dirname | sort -u |
+		xargs git sparse-checkout set
+	git checkout -q
+	git -c user.name=guestcaps -c user.email=guestcaps@localhost am -q "$out"/[0-9]*-[!c]*.patch
+	[ "$(git rev-parse 'HEAD^{tree}')" = "$(git rev-parse 'guestcaps^{tree}')" ] ||
+		die "the patches in out/ do not give the tree that the lab builds"
+}
+
+"$ROOT/scripts/source.sh"
+enroll
+rm -rf "$out"
+git -C "$tree" format-patch -q -o "$out" --cover-letter --cover-from-description=subject \
+	--no-signature --zero-commit base..guestcaps
+(same_tree)
+say "series: git am of out/ on Linux $VERSION gives the lab's tree, $(git -C "$tree" rev-parse --short 'guestcaps^{tree}')"
+
+status=0
+for patch in "$out"/[0-9]*-[!c]*.patch; do
+	(cd "$tree" && scripts/checkpatch.pl --strict --quiet --show-types --codespell \
+		--ignore FILE_PATH_CHANGES "$patch") || status=1
+done
+[ $status -eq 0 ] || die "checkpatch has complaints, see above"
+(cd "$tree" && scripts/get_maintainer.pl --no-rolestats "$out"/[0-9]*.patch 2>/dev/null) >"$out/recipients" || true
+say "series: checkpatch --strict is content; the patches are in out/:"
+(cd "$out" && ls -1 ./*.patch)

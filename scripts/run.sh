@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Build the kernel of a lane, boot it in its emulator, and show guest capabilities at work.
+# usage: run.sh amd|intel|arm64
+. "$(dirname "$0")/common.sh"
+
+lane=${1:?}
+begin=$SECONDS
+case $lane in
+amd) config=x86 image=arch/x86/boot/bzImage part=x86 ;;
+intel) config=x86 image=arch/x86/boot/bzImage part=intel ;;
+arm64) config=arm64 image=arch/arm64/boot/Image part=arm64 ;;
+esac
+arch=${config%-m}
+
+"$ROOT/scripts/setup.sh" kernel "$part"
+"$ROOT/scripts/source.sh"
+"$ROOT/scripts/kernel.sh" "$config"
+"$ROOT/scripts/selftests.sh" "$arch" demo
+
+job=$LAB/demo.$lane
+if [ "$arch" = x86 ]; then
+	echo 'guest_caps' >"$job"
+else
+	echo 'idregs' >"$job"
+fi
+
+# show WHAT CPU - boot the emulated host CPU and print what the guest's program prints.
+show() {
+	local log=$LOGS/run-$lane.log
+	say "  Booting $1 ..."
+	if ! CPU=$2 TIMEOUT=${TIMEOUT:-300} "$ROOT/scripts/boot.sh" "$lane" \
+		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio.gz" "$job" >"$log" 2>&1; then
+		tail -n 20 "$log" | sed 's/^/    /'
+		die "the guest failed; whole console: $log"
+	fi
+	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' "$log"
+}
+
+say
+case $lane in
+amd)
+	if [ "${ACCEL:-tcg}" = kvm ]; then
+		show "on this machine's own processor, nested" "${CPU:-host}"
+	elif [ -n "${CPU:-}" ]; then
+		show "a host with -cpu $CPU" "$CPU"
+	else
+		show "a host that has all that the emulator has (-cpu max)" max
+		show "a host without RDPID, MOVBE and RDTSCP" max,-rdpid,-movbe,-rdtscp
+	fi
+	;;
+intel) show "a host with VMX, in Bochs (this takes a minute)" "${CPU:-}" ;;
+arm64) show "an arm64 host with EL2" "${CPU:-max}" ;;
+esac
+say "  Done in $(clock $((SECONDS - begin))). Logs: $LOGS. Try: make shell, make test, make help."

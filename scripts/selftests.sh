@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Build the KVM selftests, upstream's and ours, and the root file system that the lanes boot.
+# usage: selftests.sh x86|arm64 [demo]   (demo: only what make run shows)
+# Makes $LAB/selftests/ARCH/rootfs.cpio.gz, or demo.cpio.gz.
+. "$(dirname "$0")/common.sh"
+
+arch=${1:?}
+what=${2:-rootfs}
+out=$LAB/selftests/$arch
+kselftest=$LAB/linux/tools/testing/selftests
+case $arch in
+x86) cross='' busybox=/bin/busybox ;;
+arm64) cross=aarch64-linux-gnu- busybox=$CACHE/tools/busybox-arm64 ;;
+*) die "no architecture $arch: x86 or arm64" ;;
+esac
+
+kvm_selftests() {
+	make -C "$kselftest/kvm" ARCH="$arch" OUTPUT="$out/kvm" LLVM='' CC="${cross}gcc" \
+		CROSS_COMPILE="$cross" KHDR_INCLUDES="-isystem $out/headers/usr/include" \
+		EXTRA_CFLAGS=-static LDFLAGS='-static -pthread -no-pie' "$@"
+}
+
+build() {
+	local root=$out/$what
+	rm -rf "$root"
+	mkdir -p "$root" "$out/kvm"
+	kmake "$LAB" "../selftests/$arch/headers" "$arch" headers_install
+	if [ "$what" = demo ]; then
+		mkdir -p "$out/kvm/$arch" "$root/bin"
+		kvm_selftests "$out/kvm/$arch/$demo"
+		cp "$out/kvm/$arch/$demo" "$root/bin/"
+	else
+		mkdir -p "$root/kselftest/kselftest" "$root/bin"
+		kvm_selftests -j"$JOBS" install INSTALL_PATH="$root/kselftest/kvm"
+		kvm_selftests -s --no-print-directory COLLECTION=kvm emit_tests |
+			grep ^kvm: >"$root/kselftest/kselftest-list.txt"
+		cp "$kselftest"/kselftest/{runner.sh,ktap_helpers.sh} "$root/kselftest/kselftest/"
+		cp "$kselftest/run_kselftest.sh" "$root/kselftest/"
+	fi
+	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio.gz" "$busybox" "$root"
+}
+
+demo=guest_caps
+[ "$arch" = x86 ] || demo=idregs
+
+state() {
+	git -C "$LAB/linux" rev-parse 'HEAD^{tree}'
+	git -C "$LAB/linux" diff HEAD | sha256sum
+	cat "$ROOT"/scripts/{rootfs.sh,guest/*} "$0" | sha256sum
+}
+
+mkdir -p "$out"
+now=$(state)
+[ ! -s "$out/$what.cpio.gz" ] || [ "$now" != "$(cat "$out/$what.state" 2>/dev/null)" ] || exit 0
+rm -f "$out/$what.state"
+step "selftests-$arch-$what" 60 "Building the selftests for $arch" build
+echo "$now" >"$out/$what.state"

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Turn series/ into the commits of the lab's kernel tree, and back.
+
+usage: series.py apply   TREE    make TREE's branch "guestcaps" the series, on top of "base"
+       series.py refresh TREE    bring TREE's commits back to series/ and to the files here
+
+A folder series/NN-name is one commit: its message; the files it adds (they stand in this
+repository, whole); drops, the C definitions it deletes, as "file name" (universal-ctags knows
+where each begins and ends); and edits.diff, what else it changes in existing files.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+SERIES = HERE / "series"
+BRANCH = "guestcaps"
+BASE = "base"
+APPLIED = "refs/guestcaps/applied"
+# A fixed date makes the same series the same commits, on any machine.
+DATE = "2026-01-01T00:00:00+0000"
+
+
+class Error(Exception):
+    """What is wrong and what to do, in one line."""
+
+
+class Tree:
+    """The lab's kernel tree, a git repository."""
+
+    def __init__(self, path):
+        self.path = path
+        self.env = dict(os.environ)
+
+    def git(self, *args, data=None, text=True):
+        if text and isinstance(data, str):
+            data = data.encode()
+        done = subprocess.run(("git", "-C", self.path) + args, input=data, env=self.env,
+                              capture_output=True, check=False)
+        if done.returncode:
+            raise Error(f"git {' '.join(args[:2])} failed: {done.stderr.decode().strip()}")
+        return done.stdout.decode() if text else done.stdout
+
+    def rev(self, name):
+        try:
+            return self.git("rev-parse", "--verify", "-q", name + "^{commit}").strip()
+        except Error:
+            return None
+
+    def show(self, commit, path):
+        return self.git("show", f"{commit}:{path}", text=False)
+
+
+class Index(Tree):
+    """A scratch index in which a tree is put together, away from the work tree."""
+
+    def __init__(self, tree, commit, folder):
+        super().__init__(tree.path)
+        self.env["GIT_INDEX_FILE"] = str(Path(folder) / "index")
+        self.git("read-tree", commit)
+
+    def put(self, path, content, mode="100644"):
+        blob = self.git("hash-object", "-w", "--stdin", data=content).strip()
+        self.git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}")
+
+    def write(self):
+        return self.git("write-tree").strip()
+
+
+def here(path):
+    """Where a file of the kernel tree stands in this repository."""
+    return HERE / re.sub("^tools/testing/selftests/", "selftests/", path)
+
+
+def folders():
+    return sorted(p for p in SERIES.iterdir() if (p / "message").is_file())
+
+
+def lines(path):
+    """The lines of a list, without comments; none if there is no such file."""
+    if not path.is_file():
+        return []
+    return [s for s in (s.split("#")[0].strip() for s in path.read_text().splitlines()) if s]
+
+
+def drop(source, path, names):
+    """Deletes definitions, each with the comment in front of it and the blank line behind."""
+    text = source.decode().splitlines(keepends=True)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / Path(path).name
+        copy.write_bytes(source)
+        tags = subprocess.run(("ctags", "--output-format=json", "--fields=+ne", "--kinds-C=+p",
+                               "-f", "-", str(copy)),
+                              capture_output=True, check=True, text=True).stdout
+    spans = []
+    for name in names:
+        found = [t for t in map(json.loads, tags.splitlines())
+                 if t["name"] == name and t["kind"] in ("function", "macro", "variable")]
+        if len(found) != 1:
+            raise Error(f"drops: {path} defines {name} {len(found)} times, expected once")
+        begin, end = found[0]["line"] - 1, found[0].get("end", found[0]["line"])
+        while text[end - 1].endswith("\\\n"):
+            end += 1
+        # A return type on a line of its own belongs to the definition.
+        while begin and re.match(r"[A-Za-z_]", text[begin - 1]):
+            begin -= 1
+        if begin and text[begin - 1].rstrip().endswith("*/"):
+            begin -= 1
+            while not text[begin].lstrip().startswith("/*"):
+                begin -= 1
+        if end < len(text) and not text[end].strip():
+            end += 1
+        spans.append((begin, end))
+    for begin, end in sorted(spans, reverse=True):
+        del text[begin:end]
+    return "".join(text).encode()
+
+
+def drops(folder):
+    """{file: names} of the definitions that a folder deletes."""
+    result = {}
+    for line in lines(folder / "drops"):
+        path, name = line.split()
+        result.setdefault(path, []).append(name)
+    return result
+
+
+def apply_drops(tree, index, commit, folder):
+    for path, names in drops(folder).items():
+        index.put(path, drop(tree.show(commit, path), path, names))
+
+
+def apply(tree):
+    base = tree.rev(BASE)
+    head, applied = tree.rev(BRANCH), tree.rev(APPLIED)
+    if tree.git("status", "--porcelain", "-uno").strip():
+        raise Error(f"{tree.path} has uncommitted edits: commit them there, then make refresh")
+    if head not in (base, applied):
+        raise Error(f"{tree.path} has commits that series/ lacks: make refresh "
+                    f"(or drop them: git -C {tree.path} reset --hard {APPLIED})")
+
+    name, _, mail = (SERIES / "author").read_text().strip().partition(" <")
+    for role in ("AUTHOR", "COMMITTER"):
+        tree.env |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": mail.rstrip(">"),
+                     f"GIT_{role}_DATE": DATE}
+    commit = base
+    for folder in folders():
+        with tempfile.TemporaryDirectory() as scratch:
+            index = Index(tree, commit, scratch)
+            apply_drops(tree, index, commit, folder)
+            for path in lines(folder / "files"):
+                mode = "100755" if os.access(here(path), os.X_OK) else "100644"
+                index.put(path, here(path).read_bytes(), mode)
+            if (folder / "edits.diff").is_file():
+                try:
+                    index.git("apply", "--cached", "--whitespace=nowarn",
+                              str(folder / "edits.diff"))
+                except Error as error:
+                    raise Error(f"{folder.name}/edits.diff does not apply: {error}") from error
+            commit = tree.git("commit-tree", index.write(), "-p", commit, "-F",
+                              str(folder / "message")).strip()
+    if commit != head:
+        # Touches only files that differ, so that make rebuilds no more than it must.
+        tree.git("reset", "-q", "--hard", commit)
+    tree.git("update-ref", APPLIED, commit)
+    print(f"series: {len(folders())} commits on {tree.git('describe', '--always', base).strip()}")
+
+
+def slug(subject):
+    return re.sub(r"[^a-z0-9]+", "-", subject.rpartition(":")[2].lower()).strip("-")
+
+
+def refresh(tree):
+    if tree.git("status", "--porcelain", "-uno").strip():
+        raise Error(f"{tree.path} has uncommitted edits: commit them there first, "
+                    "e.g. git commit --fixup=COMMIT and git rebase -i --autosquash base")
+    commits = tree.git("rev-list", "--reverse", f"{BASE}..{BRANCH}").split()
+    known = {(f / "message").read_text().splitlines()[0]: f for f in folders()}
+    for number, commit in enumerate(commits, 1):
+        message = tree.git("log", "-1", "--format=%B", commit).strip() + "\n"
+        subject = message.splitlines()[0]
+        folder = known.pop(subject, None)
+        if not folder:
+            folder = SERIES / f"{number:02d}-{slug(subject)}"
+            folder.mkdir()
+        (folder / "message").write_text(message)
+
+        parent = commit + "~"
+        changed = [line.split("\t") for line in tree.git(
+            "diff-tree", "-r", "--no-commit-id", "--name-status", parent, commit).splitlines()]
+        added = sorted(path for status, path in changed if status == "A")
+        for path in added:
+            here(path).parent.mkdir(parents=True, exist_ok=True)
+            here(path).write_bytes(tree.show(commit, path))
+        if added:
+            (folder / "files").write_text("\n".join(added) + "\n")
+        with tempfile.TemporaryDirectory() as scratch:
+            index = Index(tree, parent, scratch)
+            apply_drops(tree, index, parent, folder)
+            edits = tree.git("diff", "-U1", "--no-renames", "--no-ext-diff", "--diff-filter=a",
+                             index.write(), commit)
+        edits = re.sub(r"^index .*\n", "", edits, flags=re.M)
+        if edits:
+            (folder / "edits.diff").write_text(edits)
+    for folder in known.values():
+        print(f"refresh: no commit has the subject of {folder.name}: delete the folder?")
+    tree.git("update-ref", APPLIED, BRANCH)
+    print(f"refresh: {len(commits)} commits")
+
+
+def main():
+    commands = {"apply": apply, "refresh": refresh}
+    if len(sys.argv) != 3 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    try:
+        commands[sys.argv[1]](Tree(sys.argv[2]))
+    except Error as error:
+        sys.exit(f"series: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Install what the lab needs, where it is missing, and check that it will do.
+# usage: setup.sh PART...   (kernel x86 intel arm64 test series: what will be done)
+. "$(dirname "$0")/common.sh"
+
+RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
+BINDGEN_MIN=0.71.1
+BINDGEN_VERSION=0.72.1 # built from source where Debian has none
+QEMU_MIN=10.0
+
+codename=none
+[ ! -r /etc/os-release ] || codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
+version_of() { "$@" --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true; }
+
+packages="make flex bison bc libelf-dev libssl-dev cpio gzip xz-utils rsync kmod ccache gcc
+	libc6-dev git python3 gawk universal-ctags busybox-static
+	clang${LLVM} lld${LLVM} llvm${LLVM} libclang${LLVM}-dev"
+case $codename in
+bookworm) packages+=" rustc-web rust-web-src rustfmt-web rust-web-clippy cargo-web" ;;
+*) packages+=" rustc rust-src rustfmt rust-clippy bindgen" ;;
+esac
+emulators=
+need_gb=0
+for part in "$@"; do
+	case $part in
+	kernel) need_gb=$((need_gb + 5)) ;;
+	x86)
+		emulators+=" qemu-system-x86"
+		need_gb=$((need_gb + 1))
+		;;
+	intel) packages+=" bochs bochsbios vgabios bochs-term isolinux syslinux-common xorriso bsdutils" ;;
+	arm64)
+		emulators+=" qemu-system-arm"
+		packages+=" gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+		need_gb=$((need_gb + 1))
+		;;
+	test)
+		packages+=" shellcheck"
+		need_gb=$((need_gb + 2))
+		;;
+	series) packages+=" b4 codespell" ;;
+	*) die "unknown part $part" ;;
+	esac
+done
+
+missing() {
+	# shellcheck disable=SC2086 # lists of words
+	comm -13 <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null |
+		sed -n 's/^ii *//p' | sort -u) <(printf '%s\n' $1 | sort -u)
+}
+
+# apt_with SUITE ARGUMENT... - apt-get with one suite more than the system's, which stays as it is.
+# The mirror is the one that the system uses.
+apt_with() {
+	local suite=$1 dir=$CACHE/apt/$1 site file
+	shift
+	if [ ! -s "$dir/ready" ]; then
+		# shellcheck disable=SC2016 # apt expands it
+		site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
+		[ -n "$site" ] || die "apt knows no Debian mirror: name one in /etc/apt/sources.list and run apt-get update"
+		mkdir -p "$dir/sources" "$dir/lists/partial" "$dir/cache/archives/partial"
+		if [ "$suite" = "$codename-backports" ]; then
+			for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+				[ ! -s "$file" ] || cp "$file" "$dir/sources/"
+			done
+			[ ! -s "$dir/sources/sources.list" ] || mv "$dir/sources/sources.list" "$dir/sources/system.list"
+		fi
+		echo "deb $site $suite main" >"$dir/sources/$suite-of-lab.list"
+		cat >"$dir/apt.conf" <<-END
+			Dir::Etc::sourcelist "/dev/null";
+			Dir::Etc::sourceparts "$dir/sources";
+			Dir::State::Lists "$dir/lists";
+			Dir::Cache "$dir/cache";
+			APT::Sandbox::User "root";
+		END
+		as_root env APT_CONFIG="$dir/apt.conf" apt-get -q update
+		echo yes >"$dir/ready"
+	fi
+	as_root env APT_CONFIG="$dir/apt.conf" DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
+}
+
+# Asks for sudo's password while there is still a terminal to ask on.
+may_install() { [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -v; }; }
+
+install_packages() {
+	as_root apt-get -q update
+	# shellcheck disable=SC2086
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $1
+}
+
+build_bindgen() {
+	CARGO_HOME=$CACHE/cargo cargo install --locked --force --root "$CACHE/tools" \
+		bindgen-cli --version "$BINDGEN_VERSION"
+}
+
+fetch_source() {
+	mkdir -p "$CACHE/source"
+	cd "$CACHE/source"
+	apt_with trixie-backports download linux-source-7.3
+}
+
+# What may be missing is said before anything takes time.
+have_gb=$(($(df -Pk "$CACHE" | awk 'NR == 2 { print $4 }') / 1048576))
+used_gb=$(($(du -sk "$CACHE" 2>/dev/null | cut -f 1) / 1048576))
+[ $((have_gb + used_gb)) -ge $need_gb ] ||
+	die "no disk space: $CACHE needs $need_gb GB, has $have_gb GB; free some, or set XDG_CACHE_HOME"
+
+if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+	wanted=$(missing "$packages")
+	if [ -n "$wanted" ]; then
+		may_install || die "cannot install packages: run as root, or apt-get install $(echo "$wanted" | xargs)"
+		step packages 120 "Installing packages" install_packages "$wanted"
+	fi
+	wanted=$(missing "$emulators")
+	if [ "$codename" = bookworm ]; then
+		for qemu in x86_64 aarch64; do
+			at_least "$(version_of qemu-system-$qemu)" "$QEMU_MIN" ||
+				case "$emulators" in *${qemu:0:3}* | *arm*) wanted=$emulators ;; esac
+		done
+	fi
+	if [ -n "$wanted" ]; then
+		may_install || die "cannot install packages: run as root, or install QEMU $QEMU_MIN:$wanted"
+		# shellcheck disable=SC2086
+		if [ "$codename" = bookworm ]; then
+			step emulators 60 "Installing QEMU" apt_with bookworm-backports \
+				install -y --no-install-recommends -t bookworm-backports $wanted
+		else
+			step emulators 60 "Installing QEMU" install_packages "$wanted"
+		fi
+	fi
+	if ! at_least "$(version_of "$BINDGEN")" "$BINDGEN_MIN" && [ "$BINDGEN" = "$CACHE/tools/bin/bindgen" ]; then
+		step bindgen 180 "Building bindgen $BINDGEN_VERSION" build_bindgen
+	fi
+	if [ -z "$KDIR" ] && [ ! -e "$LAB/linux/.git" ] && ! ls "$CACHE"/source/linux-source-*.deb >/dev/null 2>&1; then
+		step fetch 30 "Fetching Linux $VERSION" fetch_source ||
+			say "  Debian has no linux-source-7.3 here: git will be used"
+	fi
+fi
+
+tools="make flex bison bc cpio gzip git python3 ctags busybox clang$LLVM ld.lld$LLVM llvm-nm$LLVM"
+for tool in $tools; do
+	command -v "$tool" >/dev/null || die "$tool is missing: install it (on Debian this script does)"
+done
+for emulator in $emulators; do
+	case $emulator in
+	*x86) tool="qemu-system-x86_64" ;;
+	*) tool="qemu-system-aarch64" ;;
+	esac
+	at_least "$(version_of $tool)" "$QEMU_MIN" ||
+		die "$tool is $(version_of $tool), must be $QEMU_MIN or later: install a newer QEMU"
+done
+at_least "$(version_of "$RUSTC")" "$RUST_MIN" ||
+	die "$RUSTC is $(version_of "$RUSTC"), must be $RUST_MIN or later: set RUSTC=path to a newer one"
+at_least "$(version_of "$BINDGEN")" "$BINDGEN_MIN" ||
+	die "$BINDGEN is $(version_of "$BINDGEN"), must be $BINDGEN_MIN or later: set BINDGEN=path to a newer one"
+[ -e "$("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" ] ||
+	die "$RUSTC comes without the source of core: install rust-src"

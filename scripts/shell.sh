@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# A busybox shell in the lane's kernel, with the selftests in /kselftest.
+# usage: shell.sh amd|intel|arm64
+. "$(dirname "$0")/common.sh"
+
+case ${1:?} in
+arm64) arch=arm64 image=arch/arm64/boot/Image ;;
+*) arch=x86 image=arch/x86/boot/bzImage ;;
+esac
+"$ROOT/scripts/selftests.sh" "$arch"
+say "  Leave the shell with exit; the selftests are in /kselftest/kvm."
+exec "$ROOT/scripts/boot.sh" "$1" "$LAB/build/$arch/$image" "$LAB/selftests/$arch/rootfs.cpio.gz"

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Get Linux into the lab, as a git repository with the series on top.
+# usage: source.sh        the lab's tree: $LAB/linux, branch guestcaps
+#        source.sh base   beside it the unmodified kernel: $BASE/linux
+. "$(dirname "$0")/common.sh"
+
+GIT_URL=https://git.kernel.org/pub/scm/linux/kernel/git/stable/linux.git
+# The tarball in Debian's linux-source-7.3 7.3.4-1~bpo13+1, with which all was tried. It has
+# Debian's own patches on top of 7.3.4.
+TARBALL_SHA256=76df1affb19f24926949369be1d74b60071c963c598ce8780bddd4bbf0fc3bc4
+
+tree=$LAB/linux
+
+git_tree() { git -C "$tree" -c core.autocrlf=false -c gc.auto=0 "$@"; }
+
+# version_in FOLDER - the version that the Makefile of a kernel tree states.
+version_in() {
+	if ! [ -f "$1/Makefile" ] || ! [ -d "$1/virt/kvm" ]; then
+		die "KDIR=$1 is no kernel tree"
+	fi
+	awk -F ' *= *' '/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { printf "%s%s", dot, $2; dot = "." }
+		/^EXTRAVERSION =/ { printf "%s", $2; exit }' "$1/Makefile"
+}
+
+commit_all() {
+	git_tree add -A -f .
+	GIT_AUTHOR_DATE=2026-01-01T00:00:00Z GIT_COMMITTER_DATE=2026-01-01T00:00:00Z \
+		git_tree -c user.name=guestcaps -c user.email=guestcaps@localhost \
+		commit -q -m "Linux $VERSION"
+}
+
+# The user's tree is read and left as it is: what its HEAD has, or its files if it is no git
+# repository.
+from_kdir() {
+	git init -q -b base "$tree"
+	if git -C "$KDIR" rev-parse -q --verify HEAD >/dev/null 2>&1; then
+		git_tree fetch -q --depth 1 "file://$(git -C "$KDIR" rev-parse --absolute-git-dir)" \
+			"$(git -C "$KDIR" rev-parse HEAD)"
+		git_tree reset -q --hard FETCH_HEAD
+	else
+		rsync -a --exclude='*.o' --exclude='*.cmd' --exclude='*.a' --exclude='/vmlinux*' "$KDIR/" "$tree/"
+		commit_all
+	fi
+}
+
+from_debian() {
+	local unpack=$LAB/unpack
+	rm -rf "$unpack"
+	mkdir -p "$unpack"
+	dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' >"$unpack/tar.xz"
+	echo "$TARBALL_SHA256  $unpack/tar.xz" | sha256sum --check --quiet ||
+		echo "another tarball than the one this was tried with: $(sha256sum "$unpack/tar.xz")"
+	tar -xf "$unpack/tar.xz" -C "$unpack"
+	mv "$unpack"/linux-source-* "$tree"
+	rm -rf "$unpack"
+	[ "$(version_in "$tree")" = "$VERSION" ] || {
+		echo "error: Debian's source is $(version_in "$tree"), $VERSION is wanted"
+		rm -rf "$tree"
+		return 1
+	}
+	git init -q -b base "$tree"
+	commit_all
+}
+
+from_git() {
+	git clone -q --depth 1 --branch "v$VERSION" "$GIT_URL" "$tree"
+	git_tree checkout -q -B base
+}
+
+get() {
+	local deb
+	# A tree that was left half done is no tree.
+	rm -rf "$tree"
+	if [ -n "$KDIR" ]; then
+		from_kdir
+	elif deb=$(ls "$CACHE"/source/linux-source-*.deb 2>/dev/null); then
+		from_debian "$deb" || from_git
+	else
+		from_git
+	fi
+	git_tree checkout -q -b guestcaps
+	git_tree update-ref refs/guestcaps/applied HEAD
+}
+
+if [ -n "$KDIR" ]; then
+	[ -d "$KDIR" ] || die "KDIR=$KDIR is no folder"
+	found=$(version_in "$KDIR")
+	[ "$found" = "$VERSION" ] || die "KDIR=$KDIR is Linux $found, the series is for $VERSION: check out v$VERSION there"
+	if [ -e "$LAB/linux/.git" ] && head=$(git -C "$KDIR" rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null) &&
+		[ "$head" != "$(git_tree rev-parse 'base^{tree}')" ]; then
+		die "KDIR=$KDIR has moved since the lab copied it: remove $LAB to start anew"
+	fi
+fi
+
+git_tree rev-parse -q --verify refs/guestcaps/applied >/dev/null 2>&1 ||
+	step source 120 "Unpacking Linux $VERSION" get
+
+case ${1:-} in
+base)
+	[ -e "$BASE/linux/.git" ] || {
+		mkdir -p "$BASE"
+		step base-source 30 "Checking out the unmodified kernel" \
+			git -C "$tree" worktree add -f --detach "$BASE/linux" base
+	}
+	;;
+*) "$ROOT/scripts/series.py" apply "$tree" ;;
+esac

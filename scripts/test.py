@@ -1,0 +1,373 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Run the tests on all lanes and compare their verdicts with the unmodified kernel's.
+
+usage: test.py [--lane LANE]... [--only kunit|selftests|host] [--tests "NAME..."] [--baseline]
+
+A run is a boot of one lane on one emulated host. Its expected verdicts are in
+scripts/baseline/RUN, one line a test: "verdict name # reason". --baseline boots the unmodified
+kernel and writes those files anew.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "scripts"
+BASELINE = SCRIPTS / "baseline"
+X86_IMAGE = "arch/x86/boot/bzImage"
+ARM64_IMAGE = "arch/arm64/boot/Image"
+
+
+def places():
+    """The lab's folders, as common.sh has them."""
+    names = ("CACHE", "LAB", "BASE", "LOGS")
+    out = subprocess.run(["bash", "-c", f". {SCRIPTS}/common.sh; printf '%s\\n' " +
+                          " ".join(f'"${n}"' for n in names)],
+                         check=True, capture_output=True, text=True).stdout
+    return dict(zip(names, map(Path, out.split("\n"))))
+
+
+PLACE = places()
+
+
+@dataclass
+class Run:
+    """One boot: a lane, the kernel's configuration, the emulated host, and what runs there."""
+    name: str
+    lane: str
+    config: str
+    image: str
+    limit: int                      # seconds for one selftest
+    cpu: str = ""
+    append: str = ""
+    modules: tuple = ()
+    kunit: bool = True
+    tests: tuple = ()               # none: all that the baseline has
+    results: dict = field(default_factory=dict)
+    output: dict = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def arch(self):
+        return self.config.partition("-")[0]
+
+    def expected(self):
+        """{test: (verdict, reason)} of the unmodified kernel."""
+        result = {}
+        path = BASELINE / self.name
+        for line in path.read_text().splitlines() if path.is_file() else []:
+            entry, _, reason = line.partition(" # ")
+            if entry and not entry.startswith("#"):
+                verdict, name = entry.split(None, 1)
+                result[name] = (verdict, reason)
+        return result
+
+
+RUNS = [
+    Run("amd", "amd", "x86", X86_IMAGE, 300),
+    Run("amd-no-movbe-rdpid", "amd", "x86", X86_IMAGE, 300, cpu="max,-movbe,-rdpid",
+        tests=("guest_caps_test", "cpuid_test", "monitor_mwait_test")),
+    Run("amd-no-rdtscp", "amd", "x86", X86_IMAGE, 300, cpu="max,-movbe,-rdpid,-rdtscp",
+        tests=("guest_caps_test", "cpuid_test", "monitor_mwait_test")),
+    Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=("kvm", "kvm-intel")),
+    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=False),
+]
+
+# Tests that say nothing under emulation, or take too long there, by run: not run at all.
+LEFT_OUT = SCRIPTS / "baseline" / "left-out"
+
+
+def say(text):
+    print(text, flush=True)
+
+
+# -- What a boot prints --------------------------------------------------------------------------
+
+def parse_selftests(console):
+    """({test: verdict}, {test: its output}) from the TAP of kselftest's runner.
+
+    A test's own subtests, TAP again behind "# ", are tests of their own: "name: subtest".
+    """
+    verdicts, output, block = {}, {}, []
+    for line in console:
+        end = re.match(r"(not )?ok \d+ selftests: kvm: (\S+)(?: # (\S+))?", line)
+        if not end:
+            block.append(line)
+            continue
+        name = end[2]
+        verdict = "fail" if end[1] else "skip" if end[3] == "SKIP" else "pass"
+        verdicts[name] = "timeout" if end[3] == "TIMEOUT" else verdict
+        output[name] = "\n".join(block)
+        for inner in block:
+            sub = re.match(r"# (not )?ok \d+ (?:- )?(.*?)(?: # (SKIP|XFAIL).*)?$", inner)
+            if sub:
+                kind = "fail" if sub[1] else {"SKIP": "skip", "XFAIL": "xfail"}.get(sub[3], "pass")
+                verdicts[f"{name}: {sub[2].strip()}"] = kind
+                output[f"{name}: {sub[2].strip()}"] = output[name]
+        block = []
+    return verdicts, output
+
+
+def parse_kunit(log):
+    """{suite.case: verdict}, by the kernel's own parser of KTAP."""
+    sys.path.insert(0, str(PLACE["LAB"] / "linux/tools/testing/kunit"))
+    import kunit_parser                     # pylint: disable=import-error,import-outside-toplevel
+    from kunit_printer import Printer       # pylint: disable=import-error,import-outside-toplevel
+    tree = kunit_parser.parse_run_tests(
+        (re.sub(r"^\[ *[0-9.]+\] ?", "", line) for line in log), Printer(print=False))
+    verdicts = {}
+
+    def walk(test, path):
+        if test.subtests:
+            for sub in test.subtests:
+                walk(sub, path + [sub.name])
+        elif path:
+            kind = {"SUCCESS": "pass", "SKIPPED": "skip"}.get(test.status.name, "fail")
+            verdicts["kunit " + ".".join(path)] = kind
+
+    walk(tree, [])
+    return verdicts
+
+
+def parse(run, console):
+    lines = [line.rstrip() for line in console.splitlines()]
+    log = []
+    if "guestcaps: dmesg begin" in lines and "guestcaps: dmesg end" in lines:
+        log = lines[lines.index("guestcaps: dmesg begin"):lines.index("guestcaps: dmesg end")]
+        lines = lines[:lines.index("guestcaps: dmesg begin")]
+    else:
+        run.error = "the lane did not reach its end"
+    run.results, run.output = parse_selftests(lines)
+    if run.kunit:
+        kunit = parse_kunit(log)
+        if not kunit:
+            run.error = run.error or "no KUnit suite ran"
+        run.results |= kunit
+        run.output |= dict.fromkeys(kunit, "\n".join(x for x in log if re.search("not ok| # ", x)))
+    trouble = [x for x in log if re.search(r"WARNING: |BUG: |Oops|rcu: INFO|Call Trace", x)]
+    run.results["kernel log is clean"] = "fail" if trouble else "pass"
+    run.output["kernel log is clean"] = "\n".join(trouble)
+
+
+# -- Boots ---------------------------------------------------------------------------------------
+
+def job(run, wanted):
+    """What the guest does: kselftest's own runner over the wanted tests."""
+    if not wanted:
+        return "true\n"
+    names = " ".join(f"-t kvm:{name}" for name in wanted)
+    return ("echo 1 > /proc/sys/kernel/printk\n"
+            f"cd /kselftest && ./run_kselftest.sh -f -o {run.limit} {names}\n")
+
+
+def boot(run, unmodified, wanted, kunit):
+    tree = PLACE["BASE" if unmodified else "LAB"]
+    log = PLACE["LOGS"] / f"boot-{run.name}{'-base' if unmodified else ''}.log"
+    build = tree / "build" / run.config
+    env = dict(os.environ, CPU=run.cpu, APPEND=run.append)
+    if kunit:
+        env["APPEND"] += " kunit.enable=1 kunit.autorun=1 kunit.filter_glob=guestcaps*"
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "job"
+        script.write_text(job(run, wanted))
+        rootfs = PLACE["LAB"] / "selftests" / run.arch / "rootfs.cpio.gz"
+        initrd = rootfs
+        if run.modules:
+            initrd = Path(folder) / "initrd"
+            add_modules(run, build, rootfs, initrd)
+        with open(log, "w", encoding="utf-8") as out:
+            status = subprocess.run([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd,
+                                     script], env=env, stdin=subprocess.DEVNULL, stdout=out,
+                                    stderr=subprocess.STDOUT, check=False).returncode
+    parse(run, log.read_text(errors="replace"))
+    if status not in (0, 1):
+        run.error = run.error or f"the guest ended with status {status}"
+    if run.error:
+        run.error += f", see {log}"
+
+
+def add_modules(run, build, rootfs, initrd):
+    """Appends an archive with the kernel's modules, in the order they are loaded in."""
+    with tempfile.TemporaryDirectory() as folder:
+        modules = Path(folder) / "modules"
+        modules.mkdir()
+        for name in run.modules:
+            (module,) = build.glob(f"arch/x86/kvm/{name}.ko")
+            (modules / module.name).write_bytes(module.read_bytes())
+        (modules / "order").write_text("".join(f"{name}.ko\n" for name in run.modules))
+        archive = subprocess.run(
+            "find modules | sort | cpio --quiet -o -H newc -R 0:0 | gzip -n", shell=True,
+            cwd=folder, check=True, capture_output=True).stdout
+        initrd.write_bytes(rootfs.read_bytes() + archive)
+
+
+# -- Verdicts ------------------------------------------------------------------------------------
+
+class Tally:
+    """What came out, over all runs."""
+
+    def __init__(self):
+        self.count = Counter()
+        self.failures = []
+        self.known = []
+
+    def add(self, where, name, verdict, expected=None, reason="", output=""):
+        if verdict == "skip" and expected in (None, "skip"):
+            self.count["skipped"] += 1
+        elif verdict == "pass" and expected in (None, "pass"):
+            self.count["passed"] += 1
+        elif verdict == expected:
+            self.known.append(f"{where}: {name}: {reason or 'no reason recorded'}")
+        else:
+            self.count["failed"] += 1
+            said = f"{verdict}, expected {expected}" if expected else verdict
+            self.failures.append((f"{where}: {name}: {said}", output))
+
+    def add_run(self, run, wanted):
+        if run.error:
+            self.add(run.name, "boot", "fail", output=run.error)
+        expected = run.expected()
+        for name, verdict in run.results.items():
+            if name.startswith("kunit "):
+                self.add(run.name, name, verdict, output=run.output[name])
+            else:
+                want, reason = expected.get(name, ("a recorded verdict: make baseline", ""))
+                self.add(run.name, name, verdict, want, reason, run.output[name])
+        for name in expected.keys() - run.results.keys():
+            if name.partition(":")[0] in wanted:
+                self.add(run.name, name, "did not run", expected[name][0])
+
+    def report(self):
+        if self.known:
+            say(f"\nKnown, the same in the unmodified kernel ({len(self.known)}):")
+            for line in self.known:
+                say(f"  {line}")
+        for title, output in self.failures:
+            say(f"\nFAILED {title}")
+            for line in output.splitlines()[-40:]:
+                say(f"    {line}")
+        say("")
+        say(f"{self.count['passed']} passed, {self.count['failed']} failed, "
+            f"{self.count['skipped']} skipped")
+        return 1 if self.count["failed"] or not self.count["passed"] else 0
+
+
+def programs(run):
+    """The selftests of a run, but for those left out."""
+    if run.tests:
+        return list(run.tests)
+    out = {}
+    for line in LEFT_OUT.read_text().splitlines() if LEFT_OUT.is_file() else []:
+        if line and not line.startswith("#"):
+            where, name = line.split("#")[0].split()
+            out.setdefault(where, set()).add(name)
+    listed = PLACE["LAB"] / "selftests" / run.arch / "rootfs/kselftest/kselftest-list.txt"
+    names = [line.strip().partition(":")[2] for line in listed.read_text().splitlines()]
+    return [n for n in names if n not in out.get(run.name, set()) | out.get("all", set())]
+
+
+def record(run):
+    """Writes the verdicts of the unmodified kernel, and keeps the reasons that people gave."""
+    reasons = {name: reason for name, (_, reason) in run.expected().items() if reason}
+    BASELINE.mkdir(exist_ok=True)
+    with open(BASELINE / run.name, "w", encoding="utf-8") as out:
+        host = f", -cpu {run.cpu}" if run.cpu else ""
+        out.write(f"# Verdicts of unmodified Linux on lane {run.lane}{host}. Made by: make baseline\n")
+        for name in sorted(n for n in run.results if not n.startswith("kunit ")):
+            verdict = run.results[name]
+            reason = reasons.get(name, "") if verdict not in ("pass", "skip") else ""
+            out.write(f"{verdict} {name}{' # ' + reason if reason else ''}\n")
+
+
+# -- Builds --------------------------------------------------------------------------------------
+
+def script(*words):
+    if subprocess.run([SCRIPTS / words[0], *words[1:]], check=False).returncode:
+        raise RuntimeError(" ".join(map(str, words)))
+
+
+def host_checks(tally):
+    """Each line of check.sh's output is a test: "ok NAME" or "not ok NAME", with what it said."""
+    done = subprocess.run([SCRIPTS / "check.sh"], check=False, capture_output=True, text=True)
+    block = []
+    seen = 0
+    for line in (done.stdout + done.stderr).splitlines():
+        end = re.match(r"(not )?ok (.*)", line)
+        if end:
+            seen += 1
+            tally.add("host", end[2], "fail" if end[1] else "pass", output="\n".join(block))
+            block = []
+        else:
+            block.append(line)
+    if done.returncode not in (0, 1) or not seen or block:
+        tally.add("host", "check.sh", "fail", output="\n".join(block))
+
+
+def main():
+    args = argparse.ArgumentParser(usage=__doc__)
+    args.add_argument("--lane", action="append")
+    args.add_argument("--only", choices=("kunit", "selftests", "host"))
+    args.add_argument("--tests", default="")
+    args.add_argument("--baseline", action="store_true")
+    args = args.parse_args()
+    unmodified = args.baseline
+    runs = [r for r in RUNS if not args.lane or r.lane in args.lane]
+    if args.only == "host":
+        runs = []
+    if args.only == "kunit":
+        runs = [r for r in runs if not r.tests]
+    tally = Tally()
+    wanted = {}
+
+    def go(run):
+        wanted[run.name] = []
+        if args.only != "kunit":
+            wanted[run.name] = [n for n in programs(run) if not args.tests or n in args.tests.split()]
+        say(f"  {run.name}: booting, {len(wanted[run.name])} selftests"
+            f"{'' if unmodified or not run.kunit else ', KUnit'}")
+        boot(run, unmodified, wanted[run.name],
+             run.kunit and not unmodified and args.only != "selftests")
+        count = Counter(run.results.values())
+        say(f"  {run.name}: {', '.join(f'{n} {v}' for v, n in sorted(count.items()))}"
+            f"{' - ' + run.error if run.error else ''}")
+
+    try:
+        script("source.sh")
+        if unmodified:
+            script("source.sh", "base")
+        # Lanes run beside the builds of the next ones. Two at a time: there may be two cores.
+        with ThreadPoolExecutor(2) as pool:
+            boots = []
+            for config in dict.fromkeys(r.config for r in runs):
+                script("kernel.sh", config, *(["base"] if unmodified else []))
+                script("selftests.sh", config.partition("-")[0])
+                boots += [pool.submit(go, r) for r in runs if r.config == config]
+            if not unmodified and args.only in (None, "host"):
+                host_checks(tally)
+            for done in boots:
+                done.result()
+    except RuntimeError as error:
+        tally.add("lab", str(error), "fail", output="see above")
+    for run in runs:
+        if not unmodified:
+            tally.add_run(run, wanted.get(run.name, []))
+        elif run.error:
+            tally.add(run.name, "boot", "fail", output=run.error)
+        else:
+            record(run)
+            tally.add(run.name, f"baseline/{run.name} written", "pass")
+    return tally.report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
