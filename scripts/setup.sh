@@ -52,21 +52,25 @@ missing() {
 		sed -n 's/^ii *//p' | sort -u) <(printf '%s\n' $1 | sort -u)
 }
 
-# apt_with SUITE ARGUMENT... - apt-get with one suite more than the system's, which stays as it is.
-# The mirror is the one that the system uses.
+# apt_with SUITE [ARCH] -- ARGUMENT... - apt-get with one suite more than the system's, or with
+# another architecture's packages. The system's own sources stay as they are; the mirror is the one
+# that the system uses.
 apt_with() {
-	local suite=$1 dir=$CACHE/apt/$1 site file
+	local suite=$1 arch="" dir site file
 	shift
+	[ "$1" = -- ] || { arch=$1; shift; }
+	shift
+	dir=$CACHE/apt/$suite${arch:+-$arch}
 	if [ ! -s "$dir/ready" ]; then
 		# shellcheck disable=SC2016 # apt expands it
 		site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
 		[ -n "$site" ] || die "apt knows no Debian mirror: name one in /etc/apt/sources.list and run apt-get update"
 		mkdir -p "$dir/sources" "$dir/lists/partial" "$dir/cache/archives/partial"
 		if [ "$suite" = "$codename-backports" ]; then
-			for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+			for file in /etc/apt/sources.list.d/*; do
 				[ ! -s "$file" ] || cp "$file" "$dir/sources/"
 			done
-			[ ! -s "$dir/sources/sources.list" ] || mv "$dir/sources/sources.list" "$dir/sources/system.list"
+			[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$dir/sources/system.list"
 		fi
 		echo "deb $site $suite main" >"$dir/sources/$suite-of-lab.list"
 		cat >"$dir/apt.conf" <<-END
@@ -75,6 +79,7 @@ apt_with() {
 			Dir::State::Lists "$dir/lists";
 			Dir::Cache "$dir/cache";
 			APT::Sandbox::User "root";
+			${arch:+APT::Architecture "$arch"; APT::Architectures { "$arch"; };}
 		END
 		as_root env APT_CONFIG="$dir/apt.conf" apt-get -q update
 		echo yes >"$dir/ready"
@@ -99,7 +104,18 @@ build_bindgen() {
 fetch_source() {
 	mkdir -p "$CACHE/source"
 	cd "$CACHE/source"
-	apt_with trixie-backports download linux-source-7.3
+	apt_with trixie-backports -- download linux-source-7.3
+}
+
+fetch_busybox() {
+	local dir
+	dir=$(mktemp -d)
+	cd "$dir"
+	apt_with "$codename" arm64 -- download busybox-static
+	dpkg-deb --fsys-tarfile busybox-static_*.deb | tar -xO ./bin/busybox ./usr/bin/busybox >busybox 2>/dev/null || true
+	[ -s busybox ]
+	install -m 755 busybox "$CACHE/tools/busybox-arm64"
+	rm -rf "$dir"
 }
 
 # What may be missing is said before anything takes time.
@@ -125,7 +141,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 		may_install || die "cannot install packages: run as root, or install QEMU $QEMU_MIN:$wanted"
 		# shellcheck disable=SC2086
 		if [ "$codename" = bookworm ]; then
-			step emulators 60 "Installing QEMU" apt_with bookworm-backports \
+			step emulators 60 "Installing QEMU" apt_with bookworm-backports -- \
 				install -y --no-install-recommends -t bookworm-backports $wanted
 		else
 			step emulators 60 "Installing QEMU" install_packages "$wanted"
@@ -134,6 +150,12 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	if ! at_least "$(version_of "$BINDGEN")" "$BINDGEN_MIN" && [ "$BINDGEN" = "$CACHE/tools/bin/bindgen" ]; then
 		step bindgen 180 "Building bindgen $BINDGEN_VERSION" build_bindgen
 	fi
+	case " $* " in
+	*" arm64 "*)
+		[ -x "$CACHE/tools/busybox-arm64" ] ||
+			step busybox-arm64 20 "Fetching busybox for arm64" fetch_busybox
+		;;
+	esac
 	if [ -z "$KDIR" ] && [ ! -e "$LAB/linux/.git" ] && ! ls "$CACHE"/source/linux-source-*.deb >/dev/null 2>&1; then
 		step fetch 30 "Fetching Linux $VERSION" fetch_source ||
 			say "  Debian has no linux-source-7.3 here: git will be used"
