@@ -22,7 +22,7 @@ fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.co
 
 # What the build depends on. Equal to the last one: nothing to do.
 state() {
-	git -C "$tree/linux" rev-parse 'HEAD^{tree}'
+	git -C "$tree/linux" ls-tree HEAD . tools/ | grep -vP '\t(Documentation|tools|tools/testing)$'
 	git -C "$tree/linux" diff HEAD | sha256sum
 	cat "${fragments[@]}" | sha256sum
 	"$RUSTC" --version

@@ -6,6 +6,8 @@
 . "$(dirname "$0")/common.sh"
 
 out=$ROOT/out
+IFS='<>' read -r author mail _ <"$ROOT/series/author"
+author=("-c" "user.name=${author% }" "-c" "user.email=$mail")
 tree=$LAB/linux
 
 # enroll - give b4 what it keeps of a series: the cover letter and a change id.
@@ -33,7 +35,7 @@ same_tree() {
 	git -C "$tree" diff --name-only base guestcaps | xargs -n 1 dirname | sort -u |
 		xargs git sparse-checkout set
 	git checkout -q
-	git -c user.name=guestcaps -c user.email=guestcaps@localhost am -q "$out"/[0-9]*-[!c]*.patch
+	git "${author[@]}" am -q "${patches[@]}"
 	[ "$(git rev-parse 'HEAD^{tree}')" = "$(git rev-parse 'guestcaps^{tree}')" ] ||
 		die "the patches in out/ do not give the tree that the lab builds"
 }
@@ -41,17 +43,19 @@ same_tree() {
 "$ROOT/scripts/source.sh"
 enroll
 rm -rf "$out"
-git -C "$tree" format-patch -q -o "$out" --cover-letter --cover-from-description=subject \
+git -C "$tree" "${author[@]}" format-patch -q -o "$out" --cover-letter --cover-from-description=subject \
 	--no-signature --zero-commit base..guestcaps
+patches=("$out"/*.patch)
+patches=("${patches[@]:1}") # without the cover letter
 (same_tree)
 say "series: git am of out/ on Linux $VERSION gives the lab's tree, $(git -C "$tree" rev-parse --short 'guestcaps^{tree}')"
 
 status=0
-for patch in "$out"/[0-9]*-[!c]*.patch; do
+for patch in "${patches[@]}"; do
 	(cd "$tree" && scripts/checkpatch.pl --strict --quiet --show-types --codespell \
 		--ignore FILE_PATH_CHANGES "$patch") || status=1
 done
 [ $status -eq 0 ] || die "checkpatch has complaints, see above"
-(cd "$tree" && scripts/get_maintainer.pl --no-rolestats "$out"/[0-9]*.patch 2>/dev/null) >"$out/recipients" || true
+(cd "$tree" && scripts/get_maintainer.pl --no-rolestats "${patches[@]}" 2>/dev/null) >"$out/recipients" || true
 say "series: checkpatch --strict is content; the patches are in out/:"
 (cd "$out" && ls -1 ./*.patch)

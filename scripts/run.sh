@@ -20,9 +20,9 @@ arch=${config%-m}
 
 job=$LAB/demo.$lane
 if [ "$arch" = x86 ]; then
-	echo 'guest_caps' >"$job"
+	echo '/bin/guest_caps' >"$job"
 else
-	echo 'idregs' >"$job"
+	echo '/bin/idregs' >"$job"
 fi
 
 # show WHAT CPU - boot the emulated host CPU and print what the guest's program prints.
@@ -34,7 +34,7 @@ show() {
 		tail -n 20 "$log" | sed 's/^/    /'
 		die "the guest failed; whole console: $log"
 	fi
-	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' "$log"
+	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' "$log"
 }
 
 say

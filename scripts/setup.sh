@@ -38,10 +38,10 @@ for part in "$@"; do
 		need_gb=$((need_gb + 1))
 		;;
 	test)
-		packages+=" shellcheck"
+		packages+=" shellcheck b4 codespell python3-ply python3-git"
 		need_gb=$((need_gb + 2))
 		;;
-	series) packages+=" b4 codespell" ;;
+	series) packages+=" b4 codespell python3-ply python3-git" ;;
 	*) die "unknown part $part" ;;
 	esac
 done
