@@ -20,6 +20,7 @@ timeout=${TIMEOUT:-0} accel=${ACCEL:-tcg}
 for file in "$kernel" "$initrd" ${job:+"$job"}; do
 	[[ -r $file ]] || die "cannot read $file"
 done
+[[ $accel = tcg || $lane = amd ]] || die "lane $lane cannot use ACCEL=$accel: leave it out"
 need() { command -v "$1" > /dev/null || die "no $1: install $2"; }
 
 tmp=$(mktemp -d)
@@ -30,6 +31,8 @@ cleanup() {
 	# Bochs leaves the terminal raw when it is killed.
 	if [[ $tty ]]; then stty "$tty" 2> /dev/null || :; fi
 	if [[ $emulator ]]; then kill "$emulator" 2> /dev/null || :; fi
+	# Whoever opens a pipe waits for its other side, which may never have come.
+	if [[ -p $tmp/com1 ]]; then : <> "$tmp/com1"; fi
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -146,13 +149,11 @@ arm64)
 	die "no lane $lane: take amd, intel or arm64"
 	;;
 esac
-[[ $accel = tcg || $lane = amd ]] || die "lane $lane cannot use ACCEL=$accel: leave it out"
-
 run=(timeout --foreground -k 5 "$timeout" "${run[@]}")
 
 if [[ ! $job ]]; then
 	if [[ $lane = intel ]]; then
-		"${run[@]}" < /dev/null > /dev/null || :
+		"${run[@]}" < /dev/null > /dev/null 2>&1 || :
 	else
 		"${run[@]}"
 	fi
@@ -164,7 +165,7 @@ fi
 sed -u 's/\r$//' "$tmp/com1" | tee "$tmp/console" &
 follow=$!
 if [[ $lane = intel ]]; then
-	"${run[@]}" < /dev/null > /dev/null &
+	"${run[@]}" < /dev/null > /dev/null 2>&1 &
 	emulator=$!
 else
 	"${run[@]}" < /dev/null > "$tmp/com1" &
@@ -173,6 +174,8 @@ fi
 status=0
 wait $emulator || status=$?
 emulator=
+# As in cleanup.
+: <> "$tmp/com1"
 wait $follow || :
 
 if [[ $status = 124 ]]; then

@@ -52,34 +52,35 @@ clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
 # it has run and how long it took the last time (SECONDS, the first time). When it fails, show the
 # lines that matter.
 step() {
-	local name=$1 expected=$2 what=$3 log=$LOGS/$1.log begin=$SECONDS status=0 now shown=0
+	# The command sees these, as functions do in bash: names that no command uses.
+	local _name=$1 _expected=$2 _what=$3 _log=$LOGS/$1.log _begin=$SECONDS _status=0 _now _shown=0 _pid
 	shift 3
-	[ -s "$CACHE/times/$name" ] && expected=$(<"$CACHE/times/$name")
+	[ -s "$CACHE/times/$_name" ] && _expected=$(<"$CACHE/times/$_name")
 
-	"$@" >"$log" 2>&1 </dev/null &
-	local pid=$!
-	while kill -0 $pid 2>/dev/null; do
+	"$@" >"$_log" 2>&1 </dev/null &
+	_pid=$!
+	while kill -0 $_pid 2>/dev/null; do
 		sleep 0.5
-		now=$((SECONDS - begin))
+		_now=$((SECONDS - _begin))
 		if [ -t 1 ]; then
-			bar "$what" $now "$expected"
-		elif [ $((now / 60)) -gt $shown ]; then
-			shown=$((now / 60))
-			say "  $what: $(clock $now) of about $(clock "$expected")"
+			bar "$_what" $_now "$_expected"
+		elif [ $((_now / 60)) -gt $_shown ]; then
+			_shown=$((_now / 60))
+			say "  $_what: $(clock $_now) of about $(clock "$_expected")"
 		fi
 	done
-	wait $pid || status=$?
-	now=$((SECONDS - begin))
+	wait $_pid || _status=$?
+	_now=$((SECONDS - _begin))
 	[ -t 1 ] && printf '\r\033[K'
-	if [ $status -ne 0 ]; then
-		say "  $what: FAILED after $(clock $now)"
-		{ grep -nEi -A4 '(\berror\b|\*\*\*|fatal|not found|no space left)' "$log" || tail -n 15 "$log"; } |
+	if [ $_status -ne 0 ]; then
+		say "  $_what: FAILED after $(clock $_now)"
+		{ grep -nEi -A4 '(\berror\b[^.]|\*\*\*|\bfatal\b[^.]|not found|no space left|no rule)' "$_log" || tail -n 15 "$_log"; } |
 			tail -n 25 | sed 's/^/    /'
-		say "  whole log: $log"
-		return $status
+		say "  whole log: $_log"
+		return $_status
 	fi
-	say "  $what: done in $(clock $now)   ($log)"
-	[ "$now" -lt 2 ] || echo "$now" >"$CACHE/times/$name"
+	say "  $_what: done in $(clock $_now)   ($_log)"
+	[ "$_now" -lt 2 ] || echo "$_now" >"$CACHE/times/$_name"
 }
 
 bar() {

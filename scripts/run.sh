@@ -28,13 +28,15 @@ fi
 # show WHAT CPU - boot the emulated host CPU and print what the guest's program prints.
 show() {
 	local log=$LOGS/run-$lane.log
-	say "  Booting $1 ..."
+	say "  Booting $1."
 	if ! CPU=$2 TIMEOUT=${TIMEOUT:-300} "$ROOT/scripts/boot.sh" "$lane" \
 		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio.gz" "$job" >"$log" 2>&1; then
 		tail -n 20 "$log" | sed 's/^/    /'
 		die "the guest failed; whole console: $log"
 	fi
+	say
 	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' "$log"
+	say
 }
 
 say
@@ -46,7 +48,7 @@ amd)
 		show "a host with -cpu $CPU" "$CPU"
 	else
 		show "a host that has all that the emulator has (-cpu max)" max
-		show "a host without RDPID, MOVBE and RDTSCP" max,-rdpid,-movbe,-rdtscp
+		show "a host without RDPID and MOVBE (-cpu max,-rdpid,-movbe)" max,-rdpid,-movbe
 	fi
 	;;
 intel) show "a host with VMX, in Bochs (this takes a minute)" "${CPU:-}" ;;

@@ -38,6 +38,8 @@ build() {
 		cp "$kselftest"/kselftest/{runner.sh,ktap_helpers.sh} "$root/kselftest/kselftest/"
 		cp "$kselftest/run_kselftest.sh" "$root/kselftest/"
 	fi
+	# What is unpacked at every boot had better be small.
+	find "$root" -type f -perm /111 -exec "${cross}strip" --strip-debug {} + 2>/dev/null || true
 	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio.gz" "$busybox" "$root"
 }
 
