@@ -8,7 +8,7 @@ lane   := $(if $(filter arm64,$(ARCH)),arm64,$(VENDOR))
 config := $(if $(filter arm64,$(ARCH)),arm64,x86)
 export KDIR ACCEL CPU APPEND JOBS RUSTC BINDGEN LLVM
 
-ifeq ($(filter amd intel arm64,$(lane)),)
+ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 

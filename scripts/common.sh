@@ -18,7 +18,7 @@ fi
 # The unmodified kernel, for comparison.
 BASE=$CACHE/base${LAB#"$CACHE/lab"}
 LOGS=$CACHE/log
-mkdir -p "$LAB" "$LOGS" "$CACHE/times" "$CACHE/tools/bin"
+mkdir -p "$LOGS" "$CACHE/times" "$CACHE/tools/bin"
 export ROOT CACHE LAB BASE LOGS VERSION KDIR
 
 # Debian's toolchain before any other, through ccache's links where there are any.
@@ -44,6 +44,24 @@ say() { printf '%s\n' "$*"; }
 die() {
 	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
 	exit 1
+}
+
+# check_kdir - KDIR, if given, is a tree that the series is for.
+check_kdir() {
+	local found
+	[ -n "$KDIR" ] || return 0
+	[ -d "$KDIR" ] || die "KDIR=$KDIR is no folder"
+	if ! [ -f "$KDIR/Makefile" ] || ! [ -d "$KDIR/virt/kvm" ]; then
+		die "KDIR=$KDIR is no kernel tree"
+	fi
+	found=$(version_in "$KDIR")
+	[ "$found" = "$VERSION" ] || die "KDIR=$KDIR is Linux $found, the series is for $VERSION: check out v$VERSION there"
+}
+
+# version_in FOLDER - the version that the Makefile of a kernel tree states.
+version_in() {
+	awk -F ' *= *' '/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { printf "%s%s", dot, $2; dot = "." }
+		/^EXTRAVERSION =/ { printf "%s", $2; exit }' "$1/Makefile"
 }
 
 clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }

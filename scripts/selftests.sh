@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build the KVM selftests, upstream's and ours, and the root file system that the lanes boot.
 # usage: selftests.sh x86|arm64 [demo]   (demo: only what make run shows)
-# Makes $LAB/selftests/ARCH/rootfs.cpio.gz, or demo.cpio.gz.
+# Makes $LAB/selftests/ARCH/rootfs.cpio, or demo.cpio.
 . "$(dirname "$0")/common.sh"
 
 arch=${1:?}
@@ -40,7 +40,7 @@ build() {
 	fi
 	# What is unpacked at every boot had better be small.
 	find "$root" -type f -perm /111 -exec "${cross}strip" --strip-debug {} + 2>/dev/null || true
-	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio.gz" "$busybox" "$root"
+	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio" "$busybox" "$root"
 }
 
 demo=guest_caps
@@ -54,7 +54,7 @@ state() {
 
 mkdir -p "$out"
 now=$(state)
-[ ! -s "$out/$what.cpio.gz" ] || [ "$now" != "$(cat "$out/$what.state" 2>/dev/null)" ] || exit 0
+[ ! -s "$out/$what.cpio" ] || [ "$now" != "$(cat "$out/$what.state" 2>/dev/null)" ] || exit 0
 rm -f "$out/$what.state"
 step "selftests-$arch-$what" 60 "Building the selftests for $arch" build
 echo "$now" >"$out/$what.state"

@@ -119,6 +119,7 @@ fetch_busybox() {
 }
 
 # What may be missing is said before anything takes time.
+check_kdir
 have_gb=$(($(df -Pk "$CACHE" | awk 'NR == 2 { print $4 }') / 1048576))
 used_gb=$(($(du -sk "$CACHE" 2>/dev/null | cut -f 1) / 1048576))
 [ $((have_gb + used_gb)) -ge $need_gb ] ||

@@ -10,4 +10,4 @@ arm64) arch=arm64 image=arch/arm64/boot/Image ;;
 esac
 "$ROOT/scripts/selftests.sh" "$arch"
 say "  Leave the shell with exit; the selftests are in /kselftest/kvm."
-exec "$ROOT/scripts/boot.sh" "$1" "$LAB/build/$arch/$image" "$LAB/selftests/$arch/rootfs.cpio.gz"
+exec "$ROOT/scripts/boot.sh" "$1" "$LAB/build/$arch/$image" "$LAB/selftests/$arch/rootfs.cpio"

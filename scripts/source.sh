@@ -14,15 +14,6 @@ tree=$LAB/linux
 
 git_tree() { git -C "$tree" -c core.autocrlf=false -c gc.auto=0 "$@"; }
 
-# version_in FOLDER - the version that the Makefile of a kernel tree states.
-version_in() {
-	if ! [ -f "$1/Makefile" ] || ! [ -d "$1/virt/kvm" ]; then
-		die "KDIR=$1 is no kernel tree"
-	fi
-	awk -F ' *= *' '/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { printf "%s%s", dot, $2; dot = "." }
-		/^EXTRAVERSION =/ { printf "%s", $2; exit }' "$1/Makefile"
-}
-
 commit_all() {
 	git_tree add -A -f .
 	GIT_AUTHOR_DATE=2026-01-01T00:00:00Z GIT_COMMITTER_DATE=2026-01-01T00:00:00Z \
@@ -83,16 +74,14 @@ get() {
 	git_tree update-ref refs/guestcaps/applied HEAD
 }
 
-if [ -n "$KDIR" ]; then
-	[ -d "$KDIR" ] || die "KDIR=$KDIR is no folder"
-	found=$(version_in "$KDIR")
-	[ "$found" = "$VERSION" ] || die "KDIR=$KDIR is Linux $found, the series is for $VERSION: check out v$VERSION there"
-	if [ -e "$LAB/linux/.git" ] && head=$(git -C "$KDIR" rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null) &&
-		[ "$head" != "$(git_tree rev-parse 'base^{tree}')" ]; then
-		die "KDIR=$KDIR has moved since the lab copied it: remove $LAB to start anew"
-	fi
+check_kdir
+if [ -n "$KDIR" ] && [ -e "$tree/.git" ] &&
+	head=$(git -C "$KDIR" rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null) &&
+	[ "$head" != "$(git_tree rev-parse 'base^{tree}')" ]; then
+	die "KDIR=$KDIR has moved since the lab copied it: remove $LAB to start anew"
 fi
 
+mkdir -p "$LAB"
 git_tree rev-parse -q --verify refs/guestcaps/applied >/dev/null 2>&1 ||
 	step source 120 "Unpacking Linux $VERSION" get
 

@@ -184,7 +184,7 @@ def boot(run, unmodified, wanted, kunit):
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "job"
         script.write_text(job(run, wanted))
-        rootfs = PLACE["LAB"] / "selftests" / run.arch / "rootfs.cpio.gz"
+        rootfs = PLACE["LAB"] / "selftests" / run.arch / "rootfs.cpio"
         initrd = rootfs
         if run.modules:
             initrd = Path(folder) / "initrd"

@@ -82,7 +82,7 @@ int main(void)
 	TEST_ASSERT(!uname(&uts), "uname() failed");
 
 	printf("The ID registers that a VM starts with\n%s %s\n\n", uts.sysname, uts.release);
-	printf("%-18s  %-16s  %-16s\n", "register", "value", "writable bits");
+	printf("%-18s  %-16s  writable bits\n", "register", "value");
 
 	for (i = 0; i < ARRAY_SIZE(id_regs); i++) {
 		value = vcpu_get_reg(vcpu, KVM_ARM64_SYS_REG(id_regs[i].encoding));
