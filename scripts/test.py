@@ -143,7 +143,7 @@ def parse_kunit(log):
     return verdicts
 
 
-def parse(run, console):
+def parse(run, console, kunit):
     lines = [line.rstrip() for line in console.splitlines()]
     log = []
     if "guestcaps: dmesg begin" in lines and "guestcaps: dmesg end" in lines:
@@ -152,12 +152,12 @@ def parse(run, console):
     else:
         run.error = "the lane did not reach its end"
     run.results, run.output = parse_selftests(lines)
-    if run.kunit:
-        kunit = parse_kunit(log)
-        if not kunit:
+    if kunit:
+        cases = parse_kunit(log)
+        if not cases:
             run.error = run.error or "no KUnit suite ran"
-        run.results |= kunit
-        run.output |= dict.fromkeys(kunit, "\n".join(x for x in log if re.search("not ok| # ", x)))
+        run.results |= cases
+        run.output |= dict.fromkeys(cases, "\n".join(x for x in log if re.search("not ok| # ", x)))
     trouble = [x for x in log if re.search(r"WARNING: |BUG: |Oops|rcu: INFO|Call Trace", x)]
     run.results["kernel log is clean"] = "fail" if trouble else "pass"
     run.output["kernel log is clean"] = "\n".join(trouble)
@@ -193,7 +193,7 @@ def boot(run, unmodified, wanted, kunit):
             status = subprocess.run([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd,
                                      script], env=env, stdin=subprocess.DEVNULL, stdout=out,
                                     stderr=subprocess.STDOUT, check=False).returncode
-    parse(run, log.read_text(errors="replace"))
+    parse(run, log.read_text(errors="replace"), kunit)
     if status not in (0, 1):
         run.error = run.error or f"the guest ended with status {status}"
     if run.error:
@@ -340,10 +340,9 @@ def main():
         wanted[run.name] = []
         if args.only != "kunit":
             wanted[run.name] = [n for n in programs(run) if not args.tests or n in args.tests.split()]
-        say(f"  {run.name}: booting, {len(wanted[run.name])} selftests"
-            f"{'' if unmodified or not run.kunit else ', KUnit'}")
-        boot(run, unmodified, wanted[run.name],
-             run.kunit and not unmodified and args.only != "selftests")
+        kunit = run.kunit and not unmodified and args.only != "selftests"
+        say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
+        boot(run, unmodified, wanted[run.name], kunit)
         count = Counter(run.results.values())
         say(f"  {run.name}: {', '.join(f'{n} {v}' for v, n in sorted(count.items()))}"
             f"{' - ' + run.error if run.error else ''}")
