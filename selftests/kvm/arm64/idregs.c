@@ -61,11 +61,13 @@ static const struct {
 
 static u64 masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
 
-static u64 writable(u32 encoding)
+#define OP(id, name)									\
+	(((id) & KVM_REG_ARM64_SYSREG_##name##_MASK) >> KVM_REG_ARM64_SYSREG_##name##_SHIFT)
+
+static u64 writable(u64 id)
 {
-	return masks[KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(encoding), sys_reg_Op1(encoding),
-						  sys_reg_CRn(encoding), sys_reg_CRm(encoding),
-						  sys_reg_Op2(encoding))];
+	return masks[KVM_ARM_FEATURE_ID_RANGE_IDX(OP(id, OP0), OP(id, OP1), OP(id, CRN),
+						  OP(id, CRM), OP(id, OP2))];
 }
 
 int main(void)
@@ -75,7 +77,7 @@ int main(void)
 	struct utsname uts;
 	struct kvm_vm *vm;
 	int i, zero = 0;
-	u64 value;
+	u64 id, value;
 
 	vm = vm_create_with_one_vcpu(&vcpu, NULL);
 	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
@@ -85,13 +87,13 @@ int main(void)
 	printf("%-18s  %-16s  writable bits\n", "register", "value");
 
 	for (i = 0; i < ARRAY_SIZE(id_regs); i++) {
-		value = vcpu_get_reg(vcpu, KVM_ARM64_SYS_REG(id_regs[i].encoding));
-		if (!value && !writable(id_regs[i].encoding)) {
+		id = KVM_ARM64_SYS_REG(id_regs[i].encoding);
+		value = vcpu_get_reg(vcpu, id);
+		if (!value && !writable(id)) {
 			zero++;
 			continue;
 		}
-		printf("%-18s  %016lx  %016lx\n", id_regs[i].name, value,
-		       writable(id_regs[i].encoding));
+		printf("%-18s  %016lx  %016lx\n", id_regs[i].name, value, writable(id));
 	}
 	printf("\n%d more are zero, and stay so.\n", zero);
 
