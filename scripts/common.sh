@@ -32,11 +32,12 @@ export LC_ALL=C.UTF-8
 JOBS=${JOBS:-$(nproc)}
 LLVM=${LLVM:--19}
 RUSTC=${RUSTC:-/usr/bin/rustc}
-BINDGEN=${BINDGEN:-}
-if [ -z "$BINDGEN" ]; then
-	BINDGEN=/usr/bin/bindgen
-	[ -x "$BINDGEN" ] || BINDGEN=$CACHE/tools/bin/bindgen
-fi
+bindgen_given=${BINDGEN:-}
+find_bindgen() {
+	BINDGEN=${bindgen_given:-/usr/bin/bindgen}
+	[ -n "$bindgen_given" ] || [ -x "$BINDGEN" ] || BINDGEN=$CACHE/tools/bin/bindgen
+}
+find_bindgen
 
 say() { printf '%s\n' "$*"; }
 

@@ -148,6 +148,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 			step emulators 60 "Installing QEMU" install_packages "$wanted"
 		fi
 	fi
+	find_bindgen
 	if ! at_least "$(version_of "$BINDGEN")" "$BINDGEN_MIN" && [ "$BINDGEN" = "$CACHE/tools/bin/bindgen" ]; then
 		step bindgen 180 "Building bindgen $BINDGEN_VERSION" build_bindgen
 	fi
