@@ -26,7 +26,8 @@ commit_all() {
 from_kdir() {
 	git init -q -b base "$tree"
 	if git -C "$KDIR" rev-parse -q --verify HEAD >/dev/null 2>&1; then
-		git_tree fetch -q --depth 1 "file://$(git -C "$KDIR" rev-parse --absolute-git-dir)" \
+		git_tree -c uploadpack.allowAnySHA1InWant=true fetch -q --depth 1 \
+			"file://$(git -C "$KDIR" rev-parse --path-format=absolute --git-common-dir)" \
 			"$(git -C "$KDIR" rev-parse HEAD)"
 		git_tree reset -q --hard FETCH_HEAD
 	else

@@ -114,11 +114,17 @@ def parse_selftests(console):
         verdicts[name] = "timeout" if end[3] == "TIMEOUT" else verdict
         output[name] = "\n".join(block)
         for inner in block:
-            sub = re.match(r"# (not )?ok \d+ (?:- )?(.*?)(?: # (SKIP|XFAIL).*)?$", inner)
-            if sub:
-                kind = "fail" if sub[1] else {"SKIP": "skip", "XFAIL": "xfail"}.get(sub[3], "pass")
-                verdicts[f"{name}: {sub[2].strip()}"] = kind
-                output[f"{name}: {sub[2].strip()}"] = output[name]
+            sub = re.match(r"# (not )?ok \d+ ?(?:- )?(.*?)(?:# (SKIP|XFAIL) ?(.*))?$", inner)
+            if not sub:
+                continue
+            kind = "fail" if sub[1] else {"SKIP": "skip", "XFAIL": "xfail"}.get(sub[3], "pass")
+            # Some have nothing but a reason, some have the same name twice.
+            title = base = f"{name}: {sub[2].strip() or sub[4]}"
+            number = 1
+            while title in verdicts:
+                number += 1
+                title = f"{base} ({number})"
+            verdicts[title], output[title] = kind, output[name]
         block = []
     return verdicts, output
 
@@ -128,8 +134,6 @@ def parse_kunit(log):
     sys.path.insert(0, str(PLACE["LAB"] / "linux/tools/testing/kunit"))
     import kunit_parser                     # pylint: disable=import-error,import-outside-toplevel
     from kunit_printer import Printer       # pylint: disable=import-error,import-outside-toplevel
-    tree = kunit_parser.parse_run_tests(
-        (re.sub(r"^\[ *[0-9.]+\] ?", "", line) for line in log), Printer(print=False))
     verdicts = {}
 
     def walk(test, path):
@@ -138,9 +142,16 @@ def parse_kunit(log):
                 walk(sub, path + [sub.name])
         elif path:
             kind = {"SUCCESS": "pass", "SKIPPED": "skip"}.get(test.status.name, "fail")
-            verdicts["kunit " + ".".join(path)] = kind
+            name = "kunit " + ".".join(path)
+            # The same suite may run twice: a failure is not made good.
+            if verdicts.get(name, "pass") in ("pass", "skip"):
+                verdicts[name] = kind
 
-    walk(tree, [])
+    # One report for what is built in, another for each module.
+    lines = [re.sub(r"^\[ *[0-9.]+\] ?", "", line) for line in log]
+    begins = [n for n, line in enumerate(lines) if line.startswith("KTAP version")]
+    for begin, end in zip(begins, begins[1:] + [len(lines)]):
+        walk(kunit_parser.parse_run_tests(lines[begin:end], Printer(print=False)), [])
     return verdicts
 
 
@@ -262,10 +273,13 @@ class Tally:
             say(f"\nKnown, the same in the unmodified kernel ({len(self.known)}):")
             for line in self.known:
                 say(f"  {line}")
+        shown = None
         for title, output in self.failures:
             say(f"\nFAILED {title}")
-            for line in output.splitlines()[-40:]:
+            # Subtests share their program's output.
+            for line in output.splitlines()[-40:] if output != shown else ():
                 say(f"    {line}")
+            shown = output
         say("")
         say(f"{self.count['passed']} passed, {self.count['failed']} failed, "
             f"{self.count['skipped']} skipped")
@@ -319,6 +333,7 @@ def host_checks(tally):
             block = []
         else:
             block.append(line)
+    say(f"  host: {seen} checks")
     if done.returncode not in (0, 1) or not seen or block:
         tally.add("host", "check.sh", "fail", output="\n".join(block))
 
