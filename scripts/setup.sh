@@ -97,7 +97,7 @@ install_packages() {
 }
 
 build_bindgen() {
-	CARGO_HOME=$CACHE/cargo cargo install --locked --force --root "$CACHE/tools" \
+	cargo install --locked --force --root "$CACHE/tools" \
 		bindgen-cli --version "$BINDGEN_VERSION"
 }
 

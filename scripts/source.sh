@@ -24,16 +24,14 @@ commit_all() {
 # The user's tree is read and left as it is: what its HEAD has, or its files if it is no git
 # repository.
 from_kdir() {
-	git init -q -b base "$tree"
+	mkdir -p "$tree"
 	if git -C "$KDIR" rev-parse -q --verify HEAD >/dev/null 2>&1; then
-		git_tree -c uploadpack.allowAnySHA1InWant=true fetch -q --depth 1 \
-			"file://$(git -C "$KDIR" rev-parse --path-format=absolute --git-common-dir)" \
-			"$(git -C "$KDIR" rev-parse HEAD)"
-		git_tree reset -q --hard FETCH_HEAD
+		git -C "$KDIR" archive HEAD | tar -x -C "$tree"
 	else
 		rsync -a --exclude='*.o' --exclude='*.cmd' --exclude='*.a' --exclude='/vmlinux*' "$KDIR/" "$tree/"
-		commit_all
 	fi
+	git init -q -b base "$tree"
+	commit_all
 }
 
 from_debian() {
@@ -83,8 +81,10 @@ if [ -n "$KDIR" ] && [ -e "$tree/.git" ] &&
 fi
 
 mkdir -p "$LAB"
-git_tree rev-parse -q --verify refs/guestcaps/applied >/dev/null 2>&1 ||
+if ! git_tree rev-parse -q --verify refs/guestcaps/applied >/dev/null 2>&1; then
 	step source 120 "Unpacking Linux $VERSION" get
+	grep '^another tarball' "$LOGS/source.log" || true
+fi
 
 case ${1:-} in
 base)
