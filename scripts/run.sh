@@ -52,7 +52,7 @@ amd)
 		show "a host without RDPID and MOVBE (-cpu max,-rdpid,-movbe)" max,-rdpid,-movbe
 	fi
 	;;
-intel) show "a host with VMX, in Bochs (this takes a minute)" "${CPU:-}" ;;
+intel) show "a host with VMX, in Bochs (it takes longer)" "${CPU:-}" ;;
 arm64) show "an arm64 host with EL2" "${CPU:-max}" ;;
 esac
 say "  Done in $(clock $((SECONDS - begin))). Logs: $LOGS. Try: make shell, make test, make help."
