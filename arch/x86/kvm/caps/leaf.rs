@@ -125,6 +125,7 @@ impl Iterator for WordSet {
     type Item = usize;
 
     /// Takes the lowest word out of the set.
+    #[inline]
     fn next(&mut self) -> Option<usize> {
         if self.0 == 0 {
             return None;
