@@ -16,7 +16,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; 
 version_of() { "$@" --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true; }
 
 packages="make flex bison bc libelf-dev libssl-dev cpio gzip xz-utils rsync kmod ccache gcc
-	libc6-dev git python3 gawk universal-ctags busybox-static
+	libc6-dev uuid-dev git python3 gawk universal-ctags busybox-static
 	clang${LLVM} lld${LLVM} llvm${LLVM} libclang${LLVM}-dev"
 case $codename in
 bookworm) packages+=" rustc-web rust-web-src rustfmt-web rust-web-clippy cargo-web" ;;
