@@ -376,7 +376,8 @@ def main():
                 script("kernel.sh", config, *(["base"] if unmodified else []))
                 script("selftests.sh", config.partition("-")[0])
                 boots += [pool.submit(go, r) for r in runs if r.config == config]
-            if not unmodified and args.only in (None, "host"):
+            # They look at every kernel.
+            if not unmodified and (args.only == "host" or not (args.only or args.lane)):
                 host_checks(tally)
             for done in boots:
                 done.result()
