@@ -12,7 +12,7 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests baseline series refresh clean
+.PHONY: help run test shell kernel kunit selftests compare bench baseline series refresh clean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -22,6 +22,8 @@ help:
 ## make kernel      only build the kernel
 ## make kunit       only run the KUnit suites of the lane
 ## make selftests   only run the KVM selftests of the lane; TESTS="cpuid_test ..." picks some
+## make compare     what KVM says of CPUID on the unmodified kernel and on ours, on all x86 hosts
+## make bench       count instructions on the unmodified kernel and on ours
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
 ## make refresh     bring commits in the lab's kernel tree back to series/
@@ -53,6 +55,13 @@ kernel:
 kunit selftests:
 	@scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
 	@scripts/test.py --lane $(lane) --only $@ $(if $(TESTS),--tests "$(TESTS)")
+
+compare:
+	@scripts/setup.sh kernel x86 intel
+	@scripts/test.py --compare
+
+bench:
+	@scripts/bench.sh
 
 baseline:
 	@scripts/setup.sh kernel x86 intel arm64 test

@@ -82,7 +82,7 @@ check "unsafe and bindings only in ffi.rs" unsafe_only_in_ffi
 check "replaced C is gone" replaced_c_is_gone
 check "guestcaps_kunit.ko builds out of tree" module_for_any_kernel
 check "shellcheck" shellcheck scripts/*.sh .ci/run
-check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout
+check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload
 check "python compiles" python3 -m compileall -q scripts
 check "series: git am gives the lab's tree, checkpatch" scripts/post.sh
 exit $status

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Build the KVM selftests, upstream's and ours, and the root file system that the lanes boot.
-# usage: selftests.sh x86|arm64 [demo]   (demo: only what make run shows)
+# usage: selftests.sh x86|arm64 [demo]   (demo: only what make run and make bench show)
 # Makes $LAB/selftests/ARCH/rootfs.cpio, or demo.cpio.
 . "$(dirname "$0")/common.sh"
 
@@ -28,8 +28,8 @@ build() {
 	kmake "$LAB" "../selftests/$arch/headers" "$arch" headers_install
 	if [ "$what" = demo ]; then
 		mkdir -p "$out/kvm/$arch" "$root/bin"
-		kvm_selftests "$out/kvm/$arch/$demo"
-		cp "$out/kvm/$arch/$demo" "$root/bin/"
+		kvm_selftests "${demo[@]/#/$out/kvm/$arch/}"
+		cp "${demo[@]/#/$out/kvm/$arch/}" "$root/bin/"
 	else
 		mkdir -p "$root/kselftest/kselftest" "$root/bin"
 		kvm_selftests -j"$JOBS" install INSTALL_PATH="$root/kselftest/kvm"
@@ -43,8 +43,8 @@ build() {
 	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio" "$busybox" "$root"
 }
 
-demo=guest_caps
-[ "$arch" = x86 ] || demo=idregs
+demo=(guest_caps guest_caps_bench supported_cpuid)
+[ "$arch" = x86 ] || demo=(idregs)
 
 state() {
 	git -C "$LAB/linux" rev-parse 'HEAD^{tree}'

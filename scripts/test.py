@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the tests on all lanes and compare their verdicts with the unmodified kernel's.
 
-usage: test.py [--lane LANE]... [--only kunit|selftests|host] [--tests "NAME..."] [--baseline]
+usage: test.py [--lane LANE]... [--run RUN]... [--only kunit|selftests|host] [--tests "NAME..."]
+               [--baseline | --compare]
 
 A run is a boot of one lane on one emulated host. Its expected verdicts are in
-scripts/baseline/RUN, one line a test: "verdict name # reason". --baseline boots the unmodified
-kernel and writes those files anew.
+scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there in
+scripts/baseline/RUN.cpuid. --baseline boots the unmodified kernel and writes those files anew,
+--compare boots both kernels and compares the latter.
 """
 
 import argparse
+import difflib
+import hashlib
 import os
 import re
 import subprocess
@@ -51,10 +55,11 @@ class Run:
     cpu: str = ""
     append: str = ""
     modules: tuple = ()
-    kunit: bool = True
+    kunit: bool = False
     tests: tuple = ()               # none: all that the baseline has
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
+    cpuid: list = field(default_factory=list)
     error: str = ""
 
     @property
@@ -76,16 +81,33 @@ class Run:
 # The emulator can be told to emulate any instruction: more of it can be tested.
 FEP = "force_emulation_prefix=1"
 OTHER_HOSTS = ("guest_caps_test", "cpuid_test", "monitor_mwait_test")
+# Further hosts: what reads or writes capabilities, and what depends on them the most.
+MORE_HOSTS = OTHER_HOSTS + (
+    "cr4_cpuid_sync_test", "set_sregs_test", "state_test", "feature_msrs_test", "platform_info_test",
+    "xcr0_cpuid_test", "xss_msr_test", "hyperv_cpuid", "kvm_pv_test", "smm_test", "nested_set_state_test")
 
+
+def modules(vendor):
+    """KVM's modules, in the order they are loaded in, with their parameters."""
+    return ("virt/lib/irqbypass", f"arch/x86/kvm/kvm {FEP}", f"arch/x86/kvm/{vendor}")
+
+
+# KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [
     Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}"),
     Run("amd-no-movbe-rdpid", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid", tests=OTHER_HOSTS),
     Run("amd-no-rdtscp", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
-        cpu="max,-movbe,-rdpid,-rdtscp", tests=OTHER_HOSTS),
-    Run("intel", "intel", "x86-m", X86_IMAGE, 600,
-        modules=("virt/lib/irqbypass", f"arch/x86/kvm/kvm {FEP}", "arch/x86/kvm/kvm-intel")),
-    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=False),
+        cpu="max,-movbe,-rdpid,-rdtscp"),
+    Run("intel-sandy-bridge", "intel", "x86", X86_IMAGE, 600, append=f"kvm.{FEP}",
+        cpu="corei7_sandy_bridge_2600k", tests=MORE_HOSTS),
+    Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=modules("kvm-intel"), kunit=True),
+    Run("amd-rome", "amd", "x86-m", X86_IMAGE, 300, cpu="EPYC-Rome",
+        modules=modules("kvm-amd"), kunit=True),
+    # TCG boots none of AMD's old models that the selftests, built for x86-64-v2, run on.
+    Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
+        cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"), tests=MORE_HOSTS),
+    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300),
 ]
 
 # Tests that say nothing under emulation, or take too long there, by run: not run at all.
@@ -155,6 +177,14 @@ def parse_kunit(log):
     return verdicts
 
 
+def cpuid_lines(console):
+    """What supported_cpuid printed: a line for the host, and one for each entry that KVM has."""
+    host = [x for x in console if x.startswith("host ")]
+    found = [x for x in console if re.match("(supported|emulated|guest) ", x)]
+    digest = hashlib.sha256("\n".join(host).encode()).hexdigest()
+    return [f"host {digest}"] + found if found else []
+
+
 def parse(run, console, kunit):
     lines = [line.rstrip() for line in console.splitlines()]
     log = []
@@ -163,6 +193,7 @@ def parse(run, console, kunit):
         lines = lines[:lines.index("guestcaps: dmesg begin")]
     else:
         run.error = "the lane did not reach its end"
+    run.cpuid = cpuid_lines(lines)
     run.results, run.output = parse_selftests(lines)
     if kunit:
         cases = parse_kunit(log)
@@ -177,17 +208,25 @@ def parse(run, console, kunit):
 
 # -- Boots ---------------------------------------------------------------------------------------
 
+# Without KVM every test skips itself.
+NEEDS_KVM = "[ -c /dev/kvm ] || exit 3"
+CPUID = "/kselftest/kvm/supported_cpuid"
+
+
 def job(run, wanted):
-    """What the guest does: kselftest's own runner over the wanted tests."""
-    if not wanted:
-        return "[ -c /dev/kvm ] || exit 3\n"
-    names = " ".join(f"-t kvm:{name}" for name in wanted)
-    # Without KVM every test skips itself.
-    return ("[ -c /dev/kvm ] || exit 3\n"
-            f"cd /kselftest && ./run_kselftest.sh -f -o {run.limit} {names}\n")
+    """What the guest does: kselftest's own runner over the wanted tests, and more on x86."""
+    lines = [NEEDS_KVM]
+    if wanted and run.arch == "x86":
+        lines.append(CPUID)
+    if wanted and run.modules:
+        lines.append((SCRIPTS / "guest/reload").read_text())
+    if wanted:
+        names = " ".join(f"-t kvm:{name}" for name in wanted)
+        lines.append(f"cd /kselftest && ./run_kselftest.sh -f -o {run.limit} {names}")
+    return "\n".join(lines) + "\n"
 
 
-def boot(run, unmodified, wanted, kunit):
+def boot(run, unmodified, job_text, kunit):
     tree = PLACE["BASE" if unmodified else "LAB"]
     log = PLACE["LOGS"] / f"boot-{run.name}{'-base' if unmodified else ''}.log"
     build = tree / "build" / run.config
@@ -196,7 +235,7 @@ def boot(run, unmodified, wanted, kunit):
         env["APPEND"] += " kunit.enable=1 kunit.autorun=1 kunit.filter_glob=guestcaps*"
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "job"
-        script.write_text(job(run, wanted))
+        script.write_text(job_text)
         rootfs = PLACE["LAB"] / "selftests" / run.arch / "rootfs.cpio"
         initrd = rootfs
         if run.modules:
@@ -257,6 +296,8 @@ class Tally:
     def add_run(self, run, wanted):
         if run.error:
             self.add(run.name, "boot", "fail", output=run.error)
+        if wanted and run.arch == "x86":
+            self.add_cpuid(run)
         expected = run.expected()
         for name, verdict in run.results.items():
             if name.startswith("kunit "):
@@ -267,6 +308,20 @@ class Tally:
         for name in expected.keys() - run.results.keys():
             if name.partition(":")[0] in wanted:
                 self.add(run.name, name, "did not run", expected[name][0])
+
+    def add_cpuid(self, run):
+        """Holds what KVM says of CPUID against what the unmodified kernel says on such a host."""
+        path = BASELINE / f"{run.name}.cpuid"
+        recorded = path.read_text().splitlines() if path.is_file() else ["nothing recorded"]
+        verdict, lines = "fail", []
+        if run.cpuid and path.is_file() and run.cpuid[0] != recorded[0]:
+            verdict = "skip"        # another emulator than the recorded one: make compare
+        elif run.cpuid == recorded:
+            verdict = "pass"
+        else:
+            lines = difflib.unified_diff(recorded, run.cpuid, "unmodified", "ours", lineterm="", n=0)
+        self.add(run.name, "what KVM says of CPUID, byte by byte", verdict,
+                 output="\n".join(lines))
 
     def report(self):
         if self.known:
@@ -311,6 +366,8 @@ def record(run):
             verdict = run.results[name]
             reason = reasons.get(name, "") if verdict not in ("pass", "skip") else ""
             out.write(f"{verdict} {name}{' # ' + reason if reason else ''}\n")
+    if run.cpuid:
+        (BASELINE / f"{run.name}.cpuid").write_text("\n".join(run.cpuid) + "\n")
 
 
 # -- Builds --------------------------------------------------------------------------------------
@@ -338,19 +395,49 @@ def host_checks(tally):
         tally.add("host", "check.sh", "fail", output="\n".join(block))
 
 
+def compare(runs):
+    """What KVM says of CPUID on each host, both kernels booted."""
+    tally = Tally()
+    script("source.sh")
+    script("source.sh", "base")
+    script("selftests.sh", "x86")
+    for config in dict.fromkeys(run.config for run in runs):
+        script("kernel.sh", config)
+        script("kernel.sh", config, "base")
+
+    def go(run):
+        said = []
+        for unmodified in (True, False):
+            boot(run, unmodified, f"{NEEDS_KVM}\n{CPUID}\n", False)
+            said.append([x for x in run.cpuid if not x.startswith("host ")])
+        same = said[0] == said[1] and said[0] and not run.error
+        say(f"  {run.name}: {len(said[0])} entries, {'the same' if same else 'not the same'}")
+        tally.add(run.name, "what KVM says of CPUID", "pass" if same else "fail", output=run.error or
+                  "\n".join(difflib.unified_diff(*said, "unmodified", "ours", lineterm="", n=0)))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(go, runs))
+    return tally.report()
+
+
 def main():
     args = argparse.ArgumentParser(usage=__doc__)
     args.add_argument("--lane", action="append")
+    args.add_argument("--run", action="append", help="a run by its name")
     args.add_argument("--only", choices=("kunit", "selftests", "host"))
     args.add_argument("--tests", default="")
     args.add_argument("--baseline", action="store_true")
+    args.add_argument("--compare", action="store_true")
     args = args.parse_args()
     unmodified = args.baseline
     runs = [r for r in RUNS if not args.lane or r.lane in args.lane]
+    runs = [r for r in runs if not args.run or r.name in args.run]
+    if args.compare:
+        return compare([r for r in runs if r.arch == "x86"])
     if args.only == "host":
         runs = []
     if args.only == "kunit":
-        runs = [r for r in runs if not r.tests]
+        runs = [r for r in runs if r.kunit]
     tally = Tally()
     wanted = {}
 
@@ -360,7 +447,7 @@ def main():
             wanted[run.name] = [n for n in programs(run) if not args.tests or n in args.tests.split()]
         kunit = run.kunit and not unmodified and args.only != "selftests"
         say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
-        boot(run, unmodified, wanted[run.name], kunit)
+        boot(run, unmodified, job(run, wanted[run.name]), kunit)
         count = Counter(run.results.values())
         say(f"  {run.name}: {', '.join(f'{n} {v}' for v, n in sorted(count.items()))}"
             f"{' - ' + run.error if run.error else ''}")
@@ -377,7 +464,7 @@ def main():
                 script("selftests.sh", config.partition("-")[0])
                 boots += [pool.submit(go, r) for r in runs if r.config == config]
             # They look at every kernel.
-            if not unmodified and (args.only == "host" or not (args.only or args.lane)):
+            if not unmodified and (args.only == "host" or not (args.only or args.lane or args.run)):
                 host_checks(tally)
             for done in boots:
                 done.result()

@@ -6,12 +6,15 @@
 //! those of a vCPU in `kvm_vcpu_arch::cpu_caps`, as arrays of words that C reads and only this
 //! crate computes:
 //!
-//! - [`leaf`]: CPUID functions, indices and registers, and which word mirrors which of them;
-//! - [`feature`]: a word and a bit in it;
-//! - [`host`]: the words of the host, i.e. what KVM supports;
+//! - [`leaf`]: CPUID functions, indices and registers, and guest CPUID's entries;
+//! - [`feature`]: a word and a bit in it, or a bit that the kernel itself keeps;
+//! - [`policy`]: the table of what KVM supports, a row a feature;
+//! - [`host`]: the words of the host, i.e. the policy of a snapshot of it;
 //! - [`optout`]: the table of exceptions to "host AND guest CPUID", read by
 //!   `KVM_GET_EMULATED_CPUID` as well;
-//! - [`guest`]: the words of a vCPU, from one pass over its CPUID entries;
+//! - [`scan`]: one pass over a guest's entries, which finds all that KVM looks up;
+//! - [`runtime`]: what KVM keeps up to date in the entries as the vCPU's state changes;
+//! - [`guest`]: the words of a vCPU, and what else KVM derives from its entries;
 //! - [`ffi`]: what C calls. Everything `unsafe` is there.
 //!
 //! C header: [`arch/x86/kvm/caps.h`](srctree/arch/x86/kvm/caps.h)
@@ -22,13 +25,19 @@ mod guest;
 mod host;
 mod leaf;
 mod optout;
+mod policy;
+mod runtime;
+mod scan;
 
 /// The kernel's own description of CPUID, translated to Rust when the kernel is built.
 mod generated {
     #![allow(dead_code)]
 
     use super::{
-        feature::Feature,
+        feature::{
+            Feature,
+            KernelFlag, //
+        },
         leaf::{
             Leaf,
             Reg, //

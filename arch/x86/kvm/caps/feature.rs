@@ -9,45 +9,104 @@
 use super::{
     generated::{
         LEAFS,
+        NBUGINTS,
+        NCAPINTS,
         NR_KVM_CPU_CAPS, //
     },
-    leaf::Leaf, //
+    leaf::{
+        Leaf,
+        Reg, //
+    }, //
 };
 
 /// A CPUID feature flag.
 ///
 /// # Invariants
 ///
-/// `word` is less than [`NR_KVM_CPU_CAPS`] and mirrors a register of CPUID; `bit` is less than 32.
+/// `word` is less than [`NR_KVM_CPU_CAPS`] and mirrors register `reg` of a CPUID leaf; `bit` is
+/// less than 32.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Feature {
-    word: usize,
-    bit: u32,
+    word: u8,
+    bit: u8,
+    reg: Reg,
 }
+
+const _: () = assert!(NR_KVM_CPU_CAPS <= u8::MAX as usize);
 
 impl Feature {
     /// The feature in bit `bit` of capability word `word`. Meant for constants: fails the build if
     /// there is no such bit, or if the word is Linux's own and no guest can have it.
-    pub(crate) const fn new(word: usize, bit: u32) -> Self {
-        assert!(bit < u32::BITS);
-        assert!(word < NR_KVM_CPU_CAPS && LEAFS[word].is_some());
-        // INVARIANT: Asserted above.
-        Self { word, bit }
+    pub(crate) const fn new(word: usize, bit: u8) -> Self {
+        assert!((bit as u32) < u32::BITS);
+        let Some(leaf) = LEAFS[word] else {
+            panic!("a feature stands in a word that mirrors CPUID")
+        };
+        // INVARIANT: Asserted above; a word of `LEAFS` is less than `NR_KVM_CPU_CAPS`.
+        Self {
+            word: word as u8,
+            bit,
+            reg: leaf.reg,
+        }
+    }
+
+    /// The feature that C knows as `number`, 32 times the word and the bit; none if there is no
+    /// such word, or if it mirrors no register of CPUID.
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        let word = (number / u32::BITS) as usize;
+        let leaf = LEAFS.get(word).copied().flatten()?;
+
+        // INVARIANT: The word is one of `LEAFS`, and the remainder is less than 32.
+        Some(Self {
+            word: word as u8,
+            bit: (number % u32::BITS) as u8,
+            reg: leaf.reg,
+        })
+    }
+
+    /// The feature's number in C.
+    #[cfg(CONFIG_KUNIT = "y")]
+    pub(crate) const fn number(self) -> u32 {
+        self.word as u32 * u32::BITS + self.bit as u32
+    }
+
+    /// The feature with the same bit in word `to`, where the CPU repeats it. Meant for constants:
+    /// fails the build unless the feature stands in word `from`.
+    pub(crate) const fn alias(self, from: usize, to: usize) -> Self {
+        assert!(self.word() == from, "only this word is repeated");
+        Self::new(to, self.bit)
     }
 
     /// Index of the capability word.
     pub(crate) const fn word(self) -> usize {
-        self.word
+        self.word as usize
     }
 
     /// The feature's bit, as a mask.
     pub(crate) const fn mask(self) -> u32 {
-        1 << self.bit
+        1 << (self.bit as u32 % u32::BITS)
     }
 
-    /// The register of CPUID that enumerates the feature. Meant for constants.
+    /// The flag by which the kernel keeps the feature; none in words of KVM's own.
+    pub(crate) const fn kernel_flag(self) -> Option<KernelFlag> {
+        if self.word() < NCAPINTS {
+            // INVARIANT: Such a number is less than 32 times the number of kernel words.
+            Some(KernelFlag(
+                self.word as u16 * u32::BITS as u16 + self.bit as u16,
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// The register of the CPUID leaf that enumerates the feature.
+    pub(crate) const fn reg(self) -> Reg {
+        self.reg
+    }
+
+    /// The leaf that enumerates the feature. Meant for constants, where it can't panic.
     pub(crate) const fn leaf(self) -> Leaf {
-        match LEAFS[self.word] {
+        match LEAFS[self.word()] {
             Some(leaf) => leaf,
             None => panic!("a feature stands in a word that mirrors CPUID"),
         }
@@ -60,6 +119,54 @@ pub(crate) type Words = [u32; NR_KVM_CPU_CAPS];
 /// Whether `feature` is in `words`.
 pub(crate) fn has(words: &Words, feature: Feature) -> bool {
     words
-        .get(feature.word)
+        .get(feature.word())
         .is_some_and(|word| word & feature.mask() != 0)
+}
+
+/// Puts `feature` in `words`, or takes it out.
+pub(crate) fn change(words: &mut Words, feature: Feature, present: bool) {
+    if let Some(word) = words.get_mut(feature.word()) {
+        if present {
+            *word |= feature.mask();
+        } else {
+            *word &= !feature.mask();
+        }
+    }
+}
+
+/// What the kernel knows of the CPU: a feature that it uses, or a bug that the CPU has. A bit of
+/// `boot_cpu_data.x86_capability`, by number.
+///
+/// # Invariants
+///
+/// The number is less than 32 times the length of [`KernelWords`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KernelFlag(u16);
+
+/// `boot_cpu_data.x86_capability`: `NCAPINTS` words of features, then `NBUGINTS` of bugs.
+pub(crate) type KernelWords = [u32; NCAPINTS + NBUGINTS];
+
+impl KernelFlag {
+    /// The flag with a number as `asm/cpufeatures.h` has it. Meant for constants: fails the build
+    /// if the kernel keeps no such flag.
+    pub(crate) const fn new(number: u16) -> Self {
+        assert!((number as usize) < (NCAPINTS + NBUGINTS) * u32::BITS as usize);
+        // INVARIANT: Asserted above.
+        Self(number)
+    }
+
+    /// Whether the flag is set in `words`.
+    pub(crate) fn is_in(self, words: &KernelWords) -> bool {
+        words
+            .get(usize::from(self.0) / u32::BITS as usize)
+            .is_some_and(|word| word >> (u32::from(self.0) % u32::BITS) & 1 != 0)
+    }
+
+    /// Sets the flag in `words`.
+    #[cfg(CONFIG_KUNIT = "y")]
+    pub(crate) fn set_in(self, words: &mut KernelWords) {
+        if let Some(word) = words.get_mut(usize::from(self.0) / u32::BITS as usize) {
+            *word |= 1 << (u32::from(self.0) % u32::BITS);
+        }
+    }
 }

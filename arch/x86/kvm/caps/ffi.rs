@@ -11,67 +11,339 @@ use core::{
 use kernel::{
     bindings::{
         self,
-        kvm_cpuid_entry2, //
+        kvm_caps_context,
+        kvm_caps_snapshot,
+        kvm_cpuid_entry2,
+        kvm_cpuid_runtime,
+        kvm_guest_cpuid, //
     },
     prelude::*, //
 };
 
 use super::{
-    feature::Words,
+    feature::Feature,
     generated,
-    guest::GuestCaps,
-    host::HostCaps,
+    guest::{
+        self,
+        Context,
+        GuestCaps,
+        GuestCpuid, //
+    },
+    host::{
+        HostCaps,
+        Snapshot, //
+    },
     leaf::Entry,
-    optout, //
+    optout::{
+        self,
+        Kind, //
+    },
+    runtime::Runtime, //
 };
 
 static_assert!(generated::NCAPINTS == bindings::NCAPINTS as usize);
+static_assert!(generated::NBUGINTS == bindings::NBUGINTS as usize);
 static_assert!(Entry::SIGNIFICANT_INDEX == bindings::KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
-static_assert!(size_of::<Entry>() == size_of::<kvm_cpuid_entry2>());
-static_assert!(align_of::<Entry>() == align_of::<kvm_cpuid_entry2>());
 
-/// Asserts that the fields stand where the C structure has them.
-macro_rules! assert_same_offset {
-    ($($field:ident),*) => {
-        $(static_assert!(offset_of!(Entry, $field) == offset_of!(kvm_cpuid_entry2, $field));)*
+/// Asserts that two structures have the same layout.
+macro_rules! assert_same_layout {
+    ($rust:ty, $c:ty, $($field:ident),*) => {
+        static_assert!(size_of::<$rust>() == size_of::<$c>());
+        static_assert!(align_of::<$rust>() == align_of::<$c>());
+        $(static_assert!(offset_of!($rust, $field) == offset_of!($c, $field));)*
     };
 }
-assert_same_offset!(function, index, flags, eax, ebx, ecx, edx, padding);
+assert_same_layout!(
+    Entry,
+    kvm_cpuid_entry2,
+    function,
+    index,
+    flags,
+    eax,
+    ebx,
+    ecx,
+    edx,
+    padding
+);
 
-/// Computes a vCPU's capabilities from its CPUID entries.
+assert_same_layout!(
+    Runtime,
+    kvm_cpuid_runtime,
+    osxsave,
+    ospke,
+    apic,
+    tracks_mwait,
+    mwait,
+    hlt_in_guest,
+    xsave_size,
+    xsaves_size
+);
+
+/// The words that `caps` points to, as what KVM supports.
 ///
-/// * `caps`: the vCPU's capability words, which are overwritten.
-/// * `host`: what KVM supports, i.e. `kvm_cpu_caps`.
-/// * `entries`: the vCPU's CPUID entries. Null if there are none.
-/// * `nent`: the number of entries.
+/// # Safety
+///
+/// `caps` must be valid for reading `NR_KVM_CPU_CAPS` words, and nobody may write to them while the
+/// result lives.
+unsafe fn host_caps<'a>(caps: *const u32) -> &'a HostCaps {
+    // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
+    unsafe { &*caps.cast() }
+}
+
+/// `nent` entries, none if `entries` is null.
+///
+/// # Safety
+///
+/// `entries` must be null, or valid for reading `nent` entries, and nobody may write to them while
+/// the result lives.
+unsafe fn entries<'a>(entries: *const kvm_cpuid_entry2, nent: c_int) -> &'a [Entry] {
+    if entries.is_null() {
+        return &[];
+    }
+    // SAFETY: By the safety requirements of this function; `Entry` has the layout of
+    // `kvm_cpuid_entry2`.
+    unsafe { slice::from_raw_parts(entries.cast(), usize::try_from(nent).unwrap_or(0)) }
+}
+
+/// As [`entries()`], to be changed.
+///
+/// # Safety
+///
+/// `entries` must be null, or valid for reading and writing `nent` entries, and nobody else may
+/// access them while the result lives.
+unsafe fn entries_mut<'a>(entries: *mut kvm_cpuid_entry2, nent: c_int) -> &'a mut [Entry] {
+    if entries.is_null() {
+        return &mut [];
+    }
+    // SAFETY: By the safety requirements of this function; `Entry` has the layout of
+    // `kvm_cpuid_entry2`.
+    unsafe { slice::from_raw_parts_mut(entries.cast(), usize::try_from(nent).unwrap_or(0)) }
+}
+
+/// Computes what KVM supports, before kvm-intel or kvm-amd has a say.
+///
+/// * `caps`: `kvm_cpu_caps`, which is overwritten.
+/// * `host`: the host.
+///
+/// Returns whether the host is sane, i.e. nothing had to be denied that it has.
 ///
 /// # Safety
 ///
 /// * `caps` must be valid for writing `NR_KVM_CPU_CAPS` words.
-/// * `host` must be valid for reading `NR_KVM_CPU_CAPS` words.
-/// * `entries` must be null, or valid for reading `nent` entries.
+/// * `host` must be valid for reading, its `kernel` for `NCAPINTS + NBUGINTS` words and its `raw`
+///   for `NR_KVM_CPU_CAPS`.
 ///
-/// Nobody may write to `host` and `entries` while the function runs.
+/// Nobody may write to what is read while the function runs.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_guest_caps_init(
+pub(crate) unsafe extern "C" fn kvm_host_caps_init(
     caps: *mut u32,
-    host: *const u32,
-    entries: *const kvm_cpuid_entry2,
-    nent: c_int,
-) {
+    host: *const kvm_caps_snapshot,
+) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    let host = unsafe { &*host };
+    let host = Snapshot {
+        // SAFETY: By the safety requirements of this function.
+        kernel: unsafe { &*host.kernel.cast() },
+        // SAFETY: By the safety requirements of this function.
+        raw: unsafe { &*host.raw.cast() },
+        tdp_enabled: host.tdp_enabled,
+        allow_smaller_maxphyaddr: host.allow_smaller_maxphyaddr,
+        has_msr_tsc_aux: host.has_msr_tsc_aux,
+    };
+    let (supported, sane) = HostCaps::new(&host);
+
     // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
-    let host = unsafe { &*host.cast::<HostCaps>() };
-    let nent = usize::try_from(nent).unwrap_or(0);
-    let entries = if entries.is_null() {
-        &[]
-    } else {
-        // SAFETY: By the safety requirements of this function, and by the assertions above `Entry`
-        // has the layout of `kvm_cpuid_entry2`.
-        unsafe { slice::from_raw_parts(entries.cast::<Entry>(), nent) }
+    unsafe { caps.cast::<HostCaps>().write(supported) };
+    sane
+}
+
+/// Adds a feature to what KVM supports, or takes it away.
+///
+/// * `caps`: `kvm_cpu_caps`.
+/// * `feature`: 32 times the capability word, plus the bit.
+/// * `present`: whether to add the feature.
+///
+/// Returns `false`, and changes nothing, if the policy does not know the feature.
+///
+/// # Safety
+///
+/// `caps` must be valid for reading and writing `NR_KVM_CPU_CAPS` words, and nobody else may access
+/// them while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_host_caps_change(
+    caps: *mut u32,
+    feature: c_uint,
+    present: bool,
+) -> bool {
+    // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
+    let caps = unsafe { &mut *caps.cast::<HostCaps>() };
+
+    Feature::from_number(feature).is_some_and(|feature| caps.change(feature, present))
+}
+
+/// Writes a vCPU's state to incoming CPUID entries.
+///
+/// * `entries`: the entries. Null if there are none.
+/// * `nent`: the number of entries.
+/// * `runtime`: the vCPU's state.
+///
+/// # Safety
+///
+/// * `entries` must be null, or valid for reading and writing `nent` entries.
+/// * `runtime` must be valid for reading.
+///
+/// Nobody else may access them while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_massage(
+    entries: *mut kvm_cpuid_entry2,
+    nent: c_int,
+    runtime: *const kvm_cpuid_runtime,
+) {
+    // SAFETY: By the safety requirements of this function.
+    let entries = unsafe { entries_mut(entries, nent) };
+    // SAFETY: By the safety requirements of this function; `Runtime` has the layout of
+    // `kvm_cpuid_runtime`.
+    let runtime = unsafe { &*runtime.cast::<Runtime>() };
+
+    runtime.massage_only(entries);
+}
+
+/// Writes a vCPU's state to incoming CPUID entries, and derives all that KVM derives from them.
+///
+/// * `guest`: what is derived, which is overwritten.
+/// * `caps`: what the vCPU may use, which is overwritten.
+/// * `context`: what else counts.
+/// * `entries`: the entries. Null if there are none.
+/// * `nent`: the number of entries.
+///
+/// Returns 0, or `-EINVAL`, with nothing derived, if KVM can't virtualize the width of linear
+/// addresses.
+///
+/// # Safety
+///
+/// * `guest` must be valid for writing.
+/// * `caps` must be valid for writing `NR_KVM_CPU_CAPS` words.
+/// * `context` must be valid for reading, its `host` for `NR_KVM_CPU_CAPS` words, its `kernel` for
+///   `NCAPINTS + NBUGINTS`, and its `runtime`.
+/// * `entries` must be null, or valid for reading and writing `nent` entries.
+///
+/// Nobody else may access what is written, or write to what is read, while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
+    guest: *mut kvm_guest_cpuid,
+    caps: *mut u32,
+    context: *const kvm_caps_context,
+    entries: *mut kvm_cpuid_entry2,
+    nent: c_int,
+) -> c_int {
+    // SAFETY: By the safety requirements of this function.
+    let entries = unsafe { entries_mut(entries, nent) };
+    // SAFETY: By the safety requirements of this function.
+    let context = unsafe { &*context };
+    // SAFETY: By the safety requirements of this function; `Runtime` has the layout of
+    // `kvm_cpuid_runtime`.
+    let runtime = unsafe { &*context.runtime.cast::<Runtime>() };
+    let context = Context {
+        // SAFETY: By the safety requirements of this function.
+        host: unsafe { host_caps(context.host) },
+        // SAFETY: By the safety requirements of this function.
+        kernel: unsafe { &*context.kernel.cast() },
+        kind: match context.kind {
+            bindings::kvm_caps_kind_KVM_CAPS_SVM => Kind::Svm,
+            bindings::kvm_caps_kind_KVM_CAPS_VMX => Kind::Vmx,
+            _ => Kind::Tdx,
+        },
+        tdp_enabled: context.tdp_enabled,
+        xcr0: context.xcr0,
+        xss: context.xss,
+        dynamic: context.dynamic,
     };
 
+    let derived = match GuestCpuid::new(&context, entries, runtime) {
+        Ok(derived) => derived,
+        Err(error) => return error.to_errno(),
+    };
+    // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
+    unsafe { caps.cast::<GuestCaps>().write(derived.caps) };
     // SAFETY: By the safety requirements of this function.
-    unsafe { caps.cast::<Words>().write(GuestCaps::new(host, entries).0) };
+    unsafe {
+        guest.write(kvm_guest_cpuid {
+            xcr0: derived.xcr0,
+            xss: derived.xss,
+            dynamic: derived.dynamic,
+            reserved_gpa_bits: guest::reserved_gpa_bits(derived.maxphyaddr),
+            timer_mode_mask: derived.timer_mode_mask,
+            pv_features: derived.pv_features,
+            xen_base: derived.xen.0,
+            xen_limit: derived.xen.1,
+            maxphyaddr: derived.maxphyaddr,
+            hyperv: derived.hyperv,
+            amd_compatible: derived.amd_compatible,
+        })
+    };
+    0
+}
+
+/// Tells whether a guest sees the same in two tables of CPUID entries.
+///
+/// * `a`, `b`: the entries. Null if there are none.
+/// * `nr_a`, `nr_b`: the numbers of entries.
+///
+/// # Safety
+///
+/// `a` and `b` must be null, or valid for reading `nr_a` and `nr_b` entries, and nobody may write
+/// to them while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_equal(
+    a: *const kvm_cpuid_entry2,
+    nr_a: c_int,
+    b: *const kvm_cpuid_entry2,
+    nr_b: c_int,
+) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    let (a, b) = unsafe { (entries(a, nr_a), entries(b, nr_b)) };
+
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same_as(b))
+}
+
+/// Writes a vCPU's state to its CPUID entries and capabilities.
+///
+/// * `caps`: the vCPU's capability words.
+/// * `entries`: the vCPU's CPUID entries. Null if there are none.
+/// * `nent`: the number of entries.
+/// * `runtime`: the vCPU's state.
+///
+/// # Safety
+///
+/// * `caps` must be valid for reading and writing `NR_KVM_CPU_CAPS` words.
+/// * `entries` must be null, or valid for reading and writing `nent` entries.
+/// * `runtime` must be valid for reading.
+///
+/// Nobody else may access any of them while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_update(
+    caps: *mut u32,
+    entries: *mut kvm_cpuid_entry2,
+    nent: c_int,
+    runtime: *const kvm_cpuid_runtime,
+) {
+    // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
+    let caps = unsafe { &mut *caps.cast::<GuestCaps>() };
+    // SAFETY: By the safety requirements of this function.
+    let entries = unsafe { entries_mut(entries, nent) };
+    // SAFETY: By the safety requirements of this function; `Runtime` has the layout of
+    // `kvm_cpuid_runtime`.
+    let runtime = unsafe { &*runtime.cast::<Runtime>() };
+
+    runtime.update(entries, caps);
+}
+
+/// The bits that a guest physical address must not have.
+///
+/// * `maxphyaddr`: the width of guest physical addresses, in bits.
+#[export]
+pub(crate) extern "C" fn kvm_reserved_gpa_bits(maxphyaddr: u8) -> u64 {
+    guest::reserved_gpa_bits(maxphyaddr)
 }
 
 /// Fills in what `KVM_GET_EMULATED_CPUID` reports for a function.
@@ -93,14 +365,48 @@ pub(crate) unsafe extern "C" fn kvm_caps_emulated_cpuid(
     host: *const u32,
     function: u32,
 ) -> bool {
-    // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
-    let host = unsafe { &*host.cast::<HostCaps>() };
+    // SAFETY: By the safety requirements of this function.
+    let host = unsafe { host_caps(host) };
 
     let Some(emulated) = optout::emulated(host, function) else {
         return false;
     };
-    // SAFETY: By the safety requirements of this function, and by the assertions above `Entry` has
-    // the layout of `kvm_cpuid_entry2`.
+    // SAFETY: By the safety requirements of this function; `Entry` has the layout of
+    // `kvm_cpuid_entry2`.
     unsafe { entry.cast::<Entry>().write(emulated) };
     true
+}
+
+#[kunit_tests(guestcaps_x86_ffi)]
+mod tests {
+    use super::super::generated::feature::*;
+    use super::*;
+
+    /// Calls `kvm_cpu_cap_change()` when nobody configures KVM. Returns how often it warned.
+    fn warnings(feature: Feature, present: bool) -> c_int {
+        // SAFETY: This runs as part of a test.
+        let test = unsafe { bindings::kunit_get_current_test() };
+        // SAFETY: `test` is the running test.
+        let warnings = unsafe { bindings::kunit_start_suppress_warning(test) };
+
+        // SAFETY: The function may be called at any time.
+        unsafe { bindings::kvm_cpu_cap_change(feature.number(), present) };
+
+        // SAFETY: `warnings` is what was started above.
+        let count = unsafe { bindings::kunit_suppressed_warning_count(warnings) };
+        // SAFETY: As above.
+        unsafe { bindings::kunit_end_suppress_warning(test, warnings) };
+        count
+    }
+
+    /// When KVM is loaded its capabilities are final, and before a vendor's module is loaded they
+    /// are nobody's to change.
+    #[test]
+    fn a_change_at_the_wrong_time_warns_and_does_nothing() {
+        for feature in [SVM, VMX, AVX] {
+            for present in [false, true] {
+                assert_eq!(warnings(feature, present), 1);
+            }
+        }
+    }
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/awk -f
 # SPDX-License-Identifier: GPL-2.0
 #
-# Translate KVM's description of CPUID features to Rust: the capability words,
-# the CPUID leaf each of them mirrors, and every feature that stands in one.
+# Translate the kernel's description of CPUID features to Rust: the capability
+# words, the CPUID leaf each of them mirrors, every feature that stands in one,
+# and every flag that the kernel itself keeps, features and bugs.
 #
 # Usage: awk -f gen-features.awk asm/cpufeatures.h asm/cpufeature.h \
 #                                asm/kvm_host.h kvm/reverse_cpuid.h
@@ -26,6 +27,18 @@ function add_word(name, value) {
 	word[name] = value
 }
 
+function add_flag(name, w, bit) {
+	if (bit > 31)
+		fatal("flag " name " has bit " bit)
+	flag[nr_flags++] = name
+	flag_number[name] = w * 32 + bit
+}
+
+function print_const(name, type, arguments) {
+	print "    pub(crate) const " (name ~ /^[0-9]/ ? "_" : "") name ": " type \
+	      " = " type "::new(" arguments ");"
+}
+
 function add_feature(name, w, bit) {
 	if (bit > 31)
 		fatal("feature " name " has bit " bit)
@@ -38,12 +51,25 @@ function add_feature(name, w, bit) {
 { line = strip($0) }
 
 line ~ /^#define[ \t]+NCAPINTS[ \t]/ { ncapints = $3 + 0 }
+line ~ /^#define[ \t]+NBUGINTS[ \t]/ { nbugints = $3 + 0 }
+
+# #define X86_BUG_FOO		X86_BUG(number)
+line ~ /^#[ \t]*define[ \t]+X86_BUG_[A-Z0-9_]+[ \t]+X86_BUG\([ 0-9]+\)/ {
+	sub(/^#[ \t]*define[ \t]+X86_BUG_/, "", line)
+	split(line, part, /[ \t]+X86_BUG\(|\)/)
+	if (part[2] >= nbugints * 32)
+		fatal("bug " part[1] " has number " part[2])
+	bug[nr_bugs++] = part[1]
+	bug_number[part[1]] = part[2] + 0
+	next
+}
 
 # #define X86_FEATURE_FOO	(word*32 + bit)
 line ~ /^#define[ \t]+X86_FEATURE_[A-Z0-9_]+[ \t]+\([ 0-9]+\*[ ]*32[ ]*\+[ 0-9]+\)/ {
 	name = $2
 	sub(/^X86_FEATURE_/, "", name)
 	split(line, part, /[()*+]/)
+	add_flag(name, part[2] + 0, part[4] + 0)
 	add_feature(name, part[2] + 0, part[4] + 0)
 	next
 }
@@ -109,8 +135,8 @@ END {
 		print "feature " name " has no translation" > "/dev/stderr"
 		exit 1
 	}
-	if (!ncapints || nr_words <= ncapints || !nr_features) {
-		print "no words or features found: wrong headers?" > "/dev/stderr"
+	if (!ncapints || !nbugints || nr_words <= ncapints || !nr_features || !nr_bugs) {
+		print "no words, features or bugs found: wrong headers?" > "/dev/stderr"
 		exit 1
 	}
 
@@ -118,6 +144,8 @@ END {
 	print ""
 	print "/// Number of capability words that the kernel itself keeps."
 	print "pub(crate) const NCAPINTS: usize = " ncapints ";"
+	print "/// Number of words that the kernel keeps behind those, for bugs."
+	print "pub(crate) const NBUGINTS: usize = " nbugints ";"
 	print "/// Number of capability words that KVM keeps."
 	print "pub(crate) const NR_KVM_CPU_CAPS: usize = " nr_words ";"
 	print ""
@@ -140,8 +168,21 @@ END {
 		name = feature[i]
 		w = feature_word[name]
 		if (word_name[w] in leaf)
-			print "    pub(crate) const " (name ~ /^[0-9]/ ? "_" : "") name \
-			      ": Feature = Feature::new(" w ", " feature_bit[name] ");"
+			print_const(name, "Feature", w ", " feature_bit[name])
 	}
+	print "}"
+	print ""
+	print "/// The flags of the kernel's own words by name, as `X86_FEATURE_*` has them."
+	print "pub(crate) mod kernel_flag {"
+	print "    use super::KernelFlag;"
+	for (i = 0; i < nr_flags; i++)
+		print_const(flag[i], "KernelFlag", flag_number[flag[i]])
+	print "}"
+	print ""
+	print "/// The bugs that the kernel knows the CPU to have, as `X86_BUG_*` names them."
+	print "pub(crate) mod bug {"
+	print "    use super::KernelFlag;"
+	for (i = 0; i < nr_bugs; i++)
+		print_const(bug[i], "KernelFlag", ncapints * 32 + bug_number[bug[i]])
 	print "}"
 }

@@ -10,10 +10,16 @@ mod guest;
 mod host;
 mod leaf;
 mod optout;
+mod policy;
+mod runtime;
+mod scan;
 
 mod generated {
     use super::{
-        feature::Feature,
+        feature::{
+            Feature,
+            KernelFlag, //
+        },
         leaf::{
             Leaf,
             Reg, //

@@ -2,120 +2,232 @@
 
 //! The exceptions to the rule that a vCPU may use what both the host and guest CPUID have.
 //!
-//! Each row opts one feature out of the host's half of the rule, because KVM emulates it: if the
-//! condition holds, guest CPUID alone decides. `KVM_GET_EMULATED_CPUID` reads the same rows.
+//! One row an exception: the vCPUs that it is for, the verb, the feature, and the conditions.
+//!
+//! | verb         | if all conditions hold    | else                                              |
+//! | ------------ | ------------------------- | ------------------------------------------------- |
+//! | `advertised` | guest CPUID alone decides | the rule                                          |
+//! | `hidden`     | guest CPUID alone decides | the rule                                          |
+//! | `exactly`    | the vCPU has the feature  | it does not; host and guest CPUID don't count     |
+//! | `needs`      | the rule                  | the vCPU does not have the feature                |
+//!
+//! KVM emulates the features of the first two verbs. `KVM_GET_EMULATED_CPUID` reads the same rows,
+//! and reports those that are `advertised`.
 
 use kernel::prelude::*;
 
 use super::{
     feature::{
+        self,
         Feature,
+        KernelFlag,
         Words, //
     },
-    generated::feature::*,
+    generated::{
+        feature::*,
+        kernel_flag, //
+    },
+    guest::Context,
     host::HostCaps,
-    leaf::{
-        Entry,
-        Leaf, //
-    }, //
+    leaf::Entry, //
 };
 
 opt_outs! {
-    // Feature, condition, and whether KVM_GET_EMULATED_CPUID shows it.
-
     // Reads MSR_TSC_AUX, which KVM virtualizes only if the host has RDTSCP.
-    RDPID: HostHas(RDTSCP), Advertised;
+    any: advertised RDPID           if kvm(RDTSCP);
 
     // A load or store with its bytes swapped, which needs nothing of the host.
-    MOVBE: Always, Advertised;
+    any: advertised MOVBE           if always;
 
     // No hardware virtualizes MONITOR and MWAIT, and their NOP emulation is too poor to
     // recommend, but userspace that sets the feature all the same gets it.
-    MWAIT: Always, Hidden;
+    any: hidden     MWAIT           if always;
+
+    // The CPU walks the guest's page tables, and takes 1 GiB pages whatever guest CPUID says.
+    tdp: exactly    GBPAGES         if kernel(GBPAGES);
+
+    // Who has XSAVE can execute XSAVES, which SVM can't intercept: KVM must switch IA32_XSS.
+    svm: exactly    XSAVES          if kernel(XSAVES), guest(XSAVE);
+
+    // XSAVES needs CR4.OSXSAVE, which needs XSAVE. For a TD, the TDX module decides.
+    vmx: needs      XSAVES          if guest(XSAVE);
+
+    // Intel's SYSENTER MSRs have 32 bits less after VMLOAD, which is left to the emulator.
+    svm: needs      V_VMSAVE_VMLOAD if amd_compatible;
 }
 
-/// When a row applies.
+/// The vCPUs that a row is for.
 #[derive(Clone, Copy)]
-enum When {
-    /// On any host.
-    Always,
-    /// If KVM supports another feature.
-    HostHas(Feature),
+enum On {
+    /// All.
+    Any,
+    /// Those with two-dimensional paging.
+    Tdp,
+    /// Those of kvm-amd.
+    Svm,
+    /// Those of kvm-intel that are no TDs.
+    Vmx,
 }
 
-/// What `KVM_GET_EMULATED_CPUID` says of a row that applies.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Show {
-    Advertised,
-    Hidden,
+/// What a row does; see the head of this file.
+#[derive(Clone, Copy)]
+enum Verb {
+    /// `advertised` or `hidden`.
+    Emulated {
+        advertised: bool,
+    },
+    Exactly,
+    Needs,
+}
+
+/// A condition.
+#[derive(Clone, Copy)]
+enum Term {
+    /// KVM supports the feature.
+    Kvm(Feature),
+    /// The host's kernel has the feature.
+    Kernel(KernelFlag),
+    /// The vCPU may use the feature.
+    Guest(Feature),
+    /// The vendor in guest CPUID is AMD or Hygon.
+    AmdCompatible,
 }
 
 /// One exception.
 struct OptOut {
+    on: On,
+    verb: Verb,
     feature: Feature,
-    leaf: Leaf,
-    when: When,
-    show: Show,
+    /// The CPUID function that enumerates the feature.
+    function: u32,
+    terms: &'static [Term],
 }
 
 impl OptOut {
-    const fn new(feature: Feature, when: When, show: Show) -> Self {
+    /// Fails the build if the row is one that `KVM_GET_EMULATED_CPUID`, which knows no vCPU and
+    /// looks at index 0 of basic functions, can't answer from.
+    const fn new(on: On, verb: Verb, feature: Feature, terms: &'static [Term]) -> Self {
         let leaf = feature.leaf();
 
-        if matches!(show, Show::Advertised) {
-            assert!(
-                leaf.index == 0 && leaf.function < 0x4000_0000,
-                "KVM_GET_EMULATED_CPUID looks at index 0 of basic functions only"
-            );
+        if let Verb::Emulated { advertised } = verb {
+            let mut i = 0;
+
+            assert!(matches!(on, On::Any));
+            assert!(!advertised || leaf.index == 0 && leaf.function < 0x4000_0000);
+            while i < terms.len() {
+                assert!(matches!(terms[i], Term::Kvm(_)));
+                i += 1;
+            }
         }
         Self {
+            on,
+            verb,
             feature,
-            leaf,
-            when,
-            show,
+            function: leaf.function,
+            terms,
         }
     }
 
-    fn applies(&self, host: &HostCaps) -> bool {
-        match self.when {
-            When::Always => true,
-            When::HostHas(feature) => host.has(feature),
+    const fn is_advertised(&self) -> bool {
+        matches!(self.verb, Verb::Emulated { advertised: true })
+    }
+
+    /// Adds the feature to an entry of `KVM_GET_EMULATED_CPUID`, if it is reported there on `host`.
+    #[inline(always)]
+    fn report(&self, host: &HostCaps, entry: &mut Entry) {
+        if self.is_advertised()
+            && self.function == entry.function
+            && self
+                .terms
+                .iter()
+                .all(|term| matches!(term, Term::Kvm(feature) if host.has(*feature)))
+        {
+            *entry.reg_mut(self.feature.reg()) |= self.feature.mask();
+        }
+    }
+
+    /// Makes the exception, if the row is for such a vCPU.
+    #[inline(always)]
+    fn apply(
+        &self,
+        context: &Context<'_>,
+        amd_compatible: bool,
+        guest: &impl Fn(usize) -> u32,
+        caps: &mut Words,
+    ) {
+        if !self.is_for(context) {
+            return;
+        }
+
+        let feature = self.feature;
+        let holds = self.terms.iter().all(|term| match *term {
+            Term::Kvm(feature) => context.host.has(feature),
+            Term::Kernel(flag) => flag.is_in(context.kernel),
+            Term::Guest(feature) => feature::has(caps, feature),
+            Term::AmdCompatible => amd_compatible,
+        });
+
+        match self.verb {
+            Verb::Emulated { .. } if holds => {
+                let asked = guest(feature.word()) & feature.mask() != 0;
+
+                feature::change(caps, feature, asked);
+            }
+            Verb::Exactly => feature::change(caps, feature, holds),
+            Verb::Needs if !holds => feature::change(caps, feature, false),
+            Verb::Emulated { .. } | Verb::Needs => (),
+        }
+    }
+
+    /// Whether the row is for such a vCPU.
+    #[inline(always)]
+    fn is_for(&self, context: &Context<'_>) -> bool {
+        match self.on {
+            On::Any => true,
+            On::Tdp => context.tdp_enabled,
+            On::Svm => context.kind == Kind::Svm,
+            On::Vmx => context.kind == Kind::Vmx,
         }
     }
 }
 
-macro_rules! opt_outs {
-    ($($feature:ident: $when:ident $(($arg:ident))?, $show:ident;)*) => {
-        static OPT_OUTS: [OptOut; [$(stringify!($feature)),*].len()] = [
-            $(OptOut::new($feature, When::$when $(($arg))?, Show::$show),)*
-        ];
-    };
-}
-use opt_outs;
-
-/// What guest CPUID may choose from: the host's capabilities and the rows that apply.
-pub(crate) fn usable(host: &HostCaps) -> Words {
-    let mut words = host.0;
-
-    for row in OPT_OUTS.iter().filter(|row| row.applies(host)) {
-        if let Some(word) = words.get_mut(row.feature.word()) {
-            *word |= row.feature.mask();
-        }
-    }
-    words
+/// The kind of a vCPU, by who runs it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// kvm-amd.
+    Svm,
+    /// kvm-intel.
+    Vmx,
+    /// The TDX module.
+    Tdx,
 }
 
-/// The highest CPUID function that has an advertised row.
-const MAX_FUNCTION: u32 = {
-    let mut max = 0;
+/// Makes the exceptions to what both the host and guest CPUID have, in the order of the rows.
+///
+/// `guest` gives the words of guest CPUID; `amd_compatible` is whether the vendor there is AMD or
+/// Hygon.
+#[inline]
+pub(crate) fn apply(
+    context: &Context<'_>,
+    amd_compatible: bool,
+    guest: impl Fn(usize) -> u32,
+    caps: &mut Words,
+) {
+    apply_rows(context, amd_compatible, &guest, caps);
+}
+
+/// The functions that have an advertised row, a bit each, and function 0, which leads there.
+const ADVERTISED: u64 = {
+    let mut functions = 1;
     let mut i = 0;
     while i < OPT_OUTS.len() {
-        if matches!(OPT_OUTS[i].show, Show::Advertised) && OPT_OUTS[i].leaf.function > max {
-            max = OPT_OUTS[i].leaf.function;
+        if OPT_OUTS[i].is_advertised() {
+            assert!(OPT_OUTS[i].function < u64::BITS);
+            functions |= 1 << OPT_OUTS[i].function;
         }
         i += 1;
     }
-    max
+    functions
 };
 
 /// What `KVM_GET_EMULATED_CPUID` reports for `function`, if anything: a leaf 0 that leads to the
@@ -123,32 +235,86 @@ const MAX_FUNCTION: u32 = {
 ///
 /// The entry's flags are left to the caller.
 pub(crate) fn emulated(host: &HostCaps, function: u32) -> Option<Entry> {
+    if ADVERTISED.checked_shr(function).unwrap_or(0) & 1 == 0 {
+        return None;
+    }
+
     let mut entry = Entry {
         function,
         ..Entry::default()
     };
-    let mut present = false;
 
     if function == 0 {
-        entry.eax = MAX_FUNCTION;
-        present = true;
+        entry.eax = ADVERTISED.ilog2();
     }
-    for row in &OPT_OUTS {
-        if row.show == Show::Advertised && row.leaf.function == function {
-            if row.applies(host) {
-                *entry.reg_mut(row.leaf.reg) |= row.feature.mask();
-            }
-            present = true;
-        }
-    }
-    present.then_some(entry)
+    report_rows(host, &mut entry);
+    Some(entry)
 }
+
+macro_rules! opt_outs {
+    ($($on:ident: $verb:ident $feature:ident
+       if $($term:ident $(($arg:ident))?),+;)*) => {
+        static OPT_OUTS: [OptOut; [$(stringify!($feature)),*].len()] = [
+            $(opt_outs!(@row $on $verb $feature $($term $(($arg))?),+),)*
+        ];
+
+        /// Applies the rows one by one. Each is a constant here, so what it doesn't need is not in
+        /// the code.
+        #[inline]
+        fn apply_rows(
+            context: &Context<'_>,
+            amd_compatible: bool,
+            guest: &impl Fn(usize) -> u32,
+            caps: &mut Words,
+        ) {
+            $(const { opt_outs!(@row $on $verb $feature $($term $(($arg))?),+) }
+                .apply(context, amd_compatible, guest, caps);)*
+        }
+
+        /// As [`apply_rows()`], for an entry of `KVM_GET_EMULATED_CPUID`.
+        #[inline]
+        fn report_rows(host: &HostCaps, entry: &mut Entry) {
+            $(const { opt_outs!(@row $on $verb $feature $($term $(($arg))?),+) }
+                .report(host, entry);)*
+        }
+    };
+
+    (@row $on:ident $verb:ident $feature:ident $($term:ident $(($arg:ident))?),+) => {
+        OptOut::new(
+            opt_outs!(@on $on),
+            opt_outs!(@verb $verb),
+            $feature,
+            const { &opt_outs!(@terms $($term $(($arg))?),+) },
+        )
+    };
+
+    (@on any) => { On::Any };
+    (@on tdp) => { On::Tdp };
+    (@on svm) => { On::Svm };
+    (@on vmx) => { On::Vmx };
+
+    (@verb advertised) => { Verb::Emulated { advertised: true } };
+    (@verb hidden) => { Verb::Emulated { advertised: false } };
+    (@verb exactly) => { Verb::Exactly };
+    (@verb needs) => { Verb::Needs };
+
+    (@terms always) => { [] };
+    (@terms $($term:ident $(($arg:ident))?),+) => { [$(opt_outs!(@term $term $($arg)?)),+] };
+    (@term kvm $feature:ident) => { Term::Kvm($feature) };
+    (@term kernel $flag:ident) => { Term::Kernel(kernel_flag::$flag) };
+    (@term guest $feature:ident) => { Term::Guest($feature) };
+    (@term amd_compatible) => { Term::AmdCompatible };
+}
+use opt_outs;
 
 #[kunit_tests(guestcaps_x86_optout)]
 mod tests {
     use super::super::{
-        feature,
-        generated::NR_KVM_CPU_CAPS,
+        generated::{
+            NBUGINTS,
+            NCAPINTS,
+            NR_KVM_CPU_CAPS, //
+        },
         leaf::Reg, //
     };
     use super::*;
@@ -157,11 +323,26 @@ mod tests {
         let mut words = [0; NR_KVM_CPU_CAPS];
 
         for feature in features {
-            if let Some(word) = words.get_mut(feature.word()) {
-                *word |= feature.mask();
-            }
+            feature::change(&mut words, *feature, true);
         }
         HostCaps(words)
+    }
+
+    /// What a vCPU may use if guest CPUID has all bits set, and no hardware has a say.
+    fn usable(host: &HostCaps) -> Words {
+        let mut caps = host.0;
+        let context = Context {
+            host,
+            kernel: &[0; NCAPINTS + NBUGINTS],
+            kind: Kind::Tdx,
+            tdp_enabled: false,
+            xcr0: 0,
+            xss: 0,
+            dynamic: 0,
+        };
+
+        apply(&context, false, |_| !0, &mut caps);
+        caps
     }
 
     fn emulated_in(host: &HostCaps, function: u32, reg: Reg) -> Option<u32> {
