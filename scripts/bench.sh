@@ -20,11 +20,8 @@ count() {
 	local log=$LOGS/bench-$2.log
 	say "  Counting on $1."
 	SMP=1 CPU=max OPTIONS='-icount shift=0,sleep=off' TIMEOUT=${TIMEOUT:-600} \
-		"$ROOT/scripts/boot.sh" amd "$3/build/x86/arch/x86/boot/bzImage" \
-		"$LAB/selftests/x86/demo.cpio" "$job" >"$log" 2>&1 || {
-		tail -n 20 "$log" | sed 's/^/    /'
-		die "the guest failed; whole console: $log"
-	}
+		boot_or_die "$log" amd "$3/build/x86/arch/x86/boot/bzImage" \
+		"$LAB/selftests/x86/demo.cpio" "$job"
 	grep -E '^[0-9]+ [K0-9]' "$log" >"$LAB/bench.$2"
 }
 

@@ -131,3 +131,14 @@ kmake() {
 	make -C "$tree/linux" O="$tree/build/$build" CLIPPY=1 ARCH="$arch" LLVM="$LLVM" \
 		RUSTC="$RUSTC" BINDGEN="$BINDGEN" HOSTRUSTC="$RUSTC" "$@"
 }
+
+# boot_or_die LOG ARGUMENT... - boot.sh with these arguments, its console in LOG; shows the end of that
+# if the guest fails.
+boot_or_die() {
+	local log=$1
+	shift
+	"$ROOT/scripts/boot.sh" "$@" >"$log" 2>&1 || {
+		tail -n 20 "$log" | sed 's/^/    /'
+		die "the guest failed; whole console: $log"
+	}
+}

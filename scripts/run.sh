@@ -29,11 +29,8 @@ fi
 show() {
 	local log=$LOGS/run-$lane.log
 	say "  Booting $1."
-	if ! CPU=$2 TIMEOUT=${TIMEOUT:-300} "$ROOT/scripts/boot.sh" "$lane" \
-		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job" >"$log" 2>&1; then
-		tail -n 20 "$log" | sed 's/^/    /'
-		die "the guest failed; whole console: $log"
-	fi
+	CPU=$2 TIMEOUT=${TIMEOUT:-300} boot_or_die "$log" "$lane" \
+		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
 	say
 	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' -e "${3:-}" "$log"
 	say

@@ -39,14 +39,11 @@ impl Feature {
     /// there is no such bit, or if the word is Linux's own and no guest can have it.
     pub(crate) const fn new(word: usize, bit: u8) -> Self {
         assert!((bit as u32) < u32::BITS);
-        let Some(leaf) = LEAFS[word] else {
-            panic!("a feature stands in a word that mirrors CPUID")
-        };
         // INVARIANT: Asserted above; a word of `LEAFS` is less than `NR_KVM_CPU_CAPS`.
         Self {
             word: word as u8,
             bit,
-            reg: leaf.reg,
+            reg: leaf_of(word).reg,
         }
     }
 
@@ -106,10 +103,15 @@ impl Feature {
 
     /// The leaf that enumerates the feature. Meant for constants, where it can't panic.
     pub(crate) const fn leaf(self) -> Leaf {
-        match LEAFS[self.word()] {
-            Some(leaf) => leaf,
-            None => panic!("a feature stands in a word that mirrors CPUID"),
-        }
+        leaf_of(self.word())
+    }
+}
+
+/// The leaf that `word` mirrors. Meant for constants: fails the build if there is none.
+const fn leaf_of(word: usize) -> Leaf {
+    match LEAFS[word] {
+        Some(leaf) => leaf,
+        None => panic!("a feature stands in a word that mirrors CPUID"),
     }
 }
 

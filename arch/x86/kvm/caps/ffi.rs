@@ -402,7 +402,7 @@ mod tests {
     /// When KVM is loaded its capabilities are final, and before a vendor's module is loaded they
     /// are nobody's to change.
     #[test]
-    fn a_change_at_the_wrong_time_warns_and_does_nothing() {
+    fn a_change_at_the_wrong_time_warns() {
         for feature in [SVM, VMX, AVX] {
             for present in [false, true] {
                 assert_eq!(warnings(feature, present), 1);

@@ -303,18 +303,13 @@ impl Scan {
         position: [0; MAX_SLOTS],
     };
 
-    /// As many entries as positions can tell apart.
-    #[inline]
-    fn scanned(entries: &[Entry]) -> &[Entry] {
-        entries.get(..=u8::MAX.into()).unwrap_or(entries)
-    }
-
     /// Finds all that KVM looks up.
     #[inline]
     pub(crate) fn new(entries: &[Entry]) -> Self {
         const AT_ONCE: usize = 8;
 
-        let entries = Self::scanned(entries);
+        // As many as positions can tell apart.
+        let entries = entries.get(..=u8::MAX.into()).unwrap_or(entries);
         let mut rest = entries;
         let mut scan = Self::NOTHING;
         let mut hypervisors = Hypervisors::NONE;
