@@ -12,7 +12,8 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare bench baseline series refresh clean
+.PHONY: help run test shell kernel kunit selftests compare bench audit races baseline series refresh \
+	clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -24,6 +25,8 @@ help:
 ## make selftests   only run the KVM selftests of the lane; TESTS="cpuid_test ..." picks some
 ## make compare     what KVM says of CPUID on the unmodified kernel and on ours, on all x86 hosts
 ## make bench       count instructions on the unmodified kernel and on ours
+## make audit       write the table of all places in KVM that ask what a guest may use
+## make races       races of debugfs and KVM_SET_CPUID2, on a kernel with KASAN and lockdep
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
 ## make refresh     bring commits in the lab's kernel tree back to series/
@@ -62,6 +65,15 @@ compare:
 
 bench:
 	@scripts/bench.sh
+
+audit:
+	@scripts/setup.sh series
+	@scripts/source.sh
+	@bash -c '. scripts/common.sh; exec scripts/audit.py "$$LAB/linux"'
+
+races:
+	@scripts/setup.sh kernel x86
+	@scripts/test.py --races
 
 baseline:
 	@scripts/setup.sh kernel x86 intel arm64 test

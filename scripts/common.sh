@@ -132,13 +132,13 @@ kmake() {
 		RUSTC="$RUSTC" BINDGEN="$BINDGEN" HOSTRUSTC="$RUSTC" "$@"
 }
 
-# boot_or_die LOG ARGUMENT... - boot.sh with these arguments, its console in LOG; shows the end of that
-# if the guest fails.
+# boot_or_die LOG ARGUMENT... - boot.sh with these arguments, its console in LOG; shows the end of
+# that, without the kernel's log, if the guest fails.
 boot_or_die() {
 	local log=$1
 	shift
 	"$ROOT/scripts/boot.sh" "$@" >"$log" 2>&1 || {
-		tail -n 20 "$log" | sed 's/^/    /'
+		sed '/^guestcaps: dmesg begin/,/^guestcaps: dmesg end/d' "$log" | tail -n 20 | sed 's/^/    /'
 		die "the guest failed; whole console: $log"
 	}
 }

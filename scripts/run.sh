@@ -18,38 +18,36 @@ arch=${config%-m}
 "$ROOT/scripts/kernel.sh" "$config"
 "$ROOT/scripts/selftests.sh" "$arch" demo
 
-job=$LAB/demo.$lane
-if [ "$arch" = x86 ]; then
-	echo '/bin/guest_caps' >"$job"
-else
-	echo '/bin/idregs' >"$job"
-fi
-
-# show WHAT CPU [SED] - boot the emulated host CPU and print what the guest's program prints.
+# show WHAT CPU COMMANDS [SED] - boot the emulated host CPU and print what commands in it print.
 show() {
-	local log=$LOGS/run-$lane.log
+	local log=$LOGS/run-$lane.log job=$LAB/demo.$lane
 	say "  Booting $1."
+	echo "$3" >"$job"
 	CPU=$2 TIMEOUT=${TIMEOUT:-300} boot_or_die "$log" "$lane" \
 		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
 	say
-	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' -e "${3:-}" "$log"
+	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' -e "${4:-}" "$log"
 	say
 }
+
+# What a few features come to, and then a VM that asks for more than its host has.
+both='/bin/guest_caps; echo; /bin/guest_caps_view'
 
 say
 case $lane in
 amd)
 	if [ "${ACCEL:-tcg}" = kvm ]; then
-		show "on this machine's own processor, nested" "${CPU:-host}"
+		show "on this machine's own processor, nested" "${CPU:-host}" "$both"
 	elif [ -n "${CPU:-}" ]; then
-		show "a host with -cpu $CPU" "$CPU"
+		show "a host with -cpu $CPU" "$CPU" "$both"
 	else
 		# shellcheck disable=SC2016 # sed's own $
-		show "a host that has all that the emulator has (-cpu max)" max '/^host .*CPUID$/,$d'
-		show "a host without RDPID and MOVBE (-cpu max,-rdpid,-movbe)" max,-rdpid,-movbe
+		show "a host that has all that the emulator has (-cpu max)" max /bin/guest_caps '/^host .*CPUID$/,$d'
+		show "a host without RDPID and MOVBE (-cpu max,-rdpid,-movbe)" max,-rdpid,-movbe \
+			"$both"
 	fi
 	;;
-intel) show "a host with VMX, in Bochs (it takes longer)" "${CPU:-}" ;;
-arm64) show "an arm64 host with EL2" "${CPU:-max}" ;;
+intel) show "a host with VMX, in Bochs (it takes longer)" "${CPU:-}" "$both" ;;
+arm64) show "an arm64 host with EL2" "${CPU:-max}" /bin/idregs ;;
 esac
 say "  Done in $(clock $((SECONDS - begin))). Logs: $LOGS. Try: make shell, make test, make help."

@@ -43,7 +43,7 @@ build() {
 	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio" "$busybox" "$root"
 }
 
-demo=(guest_caps guest_caps_bench supported_cpuid)
+demo=(guest_caps guest_caps_bench guest_caps_view supported_cpuid)
 [ "$arch" = x86 ] || demo=(idregs)
 
 state() {

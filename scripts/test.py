@@ -3,12 +3,14 @@
 """Run the tests on all lanes and compare their verdicts with the unmodified kernel's.
 
 usage: test.py [--lane LANE]... [--run RUN]... [--only kunit|selftests|host] [--tests "NAME..."]
-               [--baseline | --compare]
+               [--baseline | --compare | --races]
 
 A run is a boot of one lane on one emulated host. Its expected verdicts are in
 scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there in
-scripts/baseline/RUN.cpuid. --baseline boots the unmodified kernel and writes those files anew,
---compare boots both kernels and compares the latter.
+scripts/baseline/RUN.cpuid. scripts/baseline/new has those of tests for what the unmodified kernel
+does not have. --baseline boots the unmodified kernel and writes those files anew,
+--compare boots both kernels and compares the latter. --races runs what may race, and KUnit, on a
+kernel with KASAN and lockdep.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 BASELINE = SCRIPTS / "baseline"
+NEW = BASELINE / "new"
 X86_IMAGE = "arch/x86/boot/bzImage"
 ARM64_IMAGE = "arch/arm64/boot/Image"
 
@@ -57,6 +60,7 @@ class Run:
     modules: tuple = ()
     kunit: bool = False
     tests: tuple = ()               # none: all that the baseline has
+    like: str = ""                  # another run, with the same emulated host and the same verdicts
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
     cpuid: list = field(default_factory=list)
@@ -66,10 +70,10 @@ class Run:
     def arch(self):
         return self.config.partition("-")[0]
 
-    def expected(self):
+    def recorded(self):
         """{test: (verdict, reason)} of the unmodified kernel."""
         result = {}
-        path = BASELINE / self.name
+        path = BASELINE / (self.like or self.name)
         for line in path.read_text().splitlines() if path.is_file() else []:
             entry, _, reason = line.partition(" # ")
             if entry and not entry.startswith("#"):
@@ -77,14 +81,24 @@ class Run:
                 result[name] = (verdict, reason)
         return result
 
+    def new(self):
+        """The same for tests of what the unmodified kernel does not have, by architecture or run."""
+        lines = [line.split(None, 2) for line in NEW.read_text().splitlines()
+                 if line and not line.startswith("#")]
+        return {name: (verdict, "") for key in (self.arch, self.name)
+                for where, verdict, name in lines if where == key}
+
+    def expected(self):
+        """{test: (verdict, reason)} with the series."""
+        return self.recorded() | self.new()
+
 
 # The emulator can be told to emulate any instruction: more of it can be tested.
 FEP = "force_emulation_prefix=1"
-OTHER_HOSTS = ("guest_caps_test", "cpuid_test", "monitor_mwait_test")
-# Further hosts: what reads or writes capabilities, and what depends on them the most.
-MORE_HOSTS = OTHER_HOSTS + (
-    "cr4_cpuid_sync_test", "set_sregs_test", "state_test", "feature_msrs_test", "platform_info_test",
-    "xcr0_cpuid_test", "xss_msr_test", "hyperv_cpuid", "kvm_pv_test", "smm_test", "nested_set_state_test")
+OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "reserved_ctrl_bits_test", "cpuid_test",
+               "monitor_mwait_test")
+# What CR4 and EFER stand for, but for what the kernel itself needs.
+TURNED_OFF = "nofsgsbase nopku no5lvl clearcpuid=umip,smep,smap,pcid,fxsr_opt,xsave"
 
 
 def modules(vendor):
@@ -97,17 +111,24 @@ RUNS = [
     Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}"),
     Run("amd-no-movbe-rdpid", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid", tests=OTHER_HOSTS),
+    Run("amd-turned-off", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP} {TURNED_OFF}",
+        tests=OTHER_HOSTS + ("set_sregs_test",)),
     Run("amd-no-rdtscp", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid,-rdtscp"),
     Run("intel-sandy-bridge", "intel", "x86", X86_IMAGE, 600, append=f"kvm.{FEP}",
-        cpu="corei7_sandy_bridge_2600k", tests=MORE_HOSTS),
+        cpu="corei7_sandy_bridge_2600k"),
     Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=modules("kvm-intel"), kunit=True),
     Run("amd-rome", "amd", "x86-m", X86_IMAGE, 300, cpu="EPYC-Rome",
         modules=modules("kvm-amd"), kunit=True),
     # TCG boots none of AMD's old models that the selftests, built for x86-64-v2, run on.
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
-        cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"), tests=MORE_HOSTS),
+        cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd")),
     Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300),
+]
+
+RACES = [
+    Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append=f"kvm.{FEP}", kunit=True,
+        tests=OTHER_HOSTS, like="amd"),
 ]
 
 # Tests that say nothing under emulation, or take too long there, by run: not run at all.
@@ -311,7 +332,7 @@ class Tally:
 
     def add_cpuid(self, run):
         """Holds what KVM says of CPUID against what the unmodified kernel says on such a host."""
-        path = BASELINE / f"{run.name}.cpuid"
+        path = BASELINE / f"{run.like or run.name}.cpuid"
         recorded = path.read_text().splitlines() if path.is_file() else ["nothing recorded"]
         verdict, lines = "fail", []
         if run.cpuid and path.is_file() and run.cpuid[0] != recorded[0]:
@@ -357,12 +378,15 @@ def programs(run):
 
 def record(run):
     """Writes the verdicts of the unmodified kernel, and keeps the reasons that people gave."""
-    reasons = {name: reason for name, (_, reason) in run.expected().items() if reason}
+    reasons = {name: reason for name, (_, reason) in run.recorded().items() if reason}
+    new = {name.partition(":")[0] for name in run.new()}
     BASELINE.mkdir(exist_ok=True)
     with open(BASELINE / run.name, "w", encoding="utf-8") as out:
         host = f", -cpu {run.cpu}" if run.cpu else ""
         out.write(f"# Verdicts of unmodified Linux on lane {run.lane}{host}. Made by: make baseline\n")
         for name in sorted(n for n in run.results if not n.startswith("kunit ")):
+            if name.partition(":")[0] in new:
+                continue
             verdict = run.results[name]
             reason = reasons.get(name, "") if verdict not in ("pass", "skip") else ""
             out.write(f"{verdict} {name}{' # ' + reason if reason else ''}\n")
@@ -428,9 +452,11 @@ def main():
     args.add_argument("--tests", default="")
     args.add_argument("--baseline", action="store_true")
     args.add_argument("--compare", action="store_true")
+    args.add_argument("--races", action="store_true")
     args = args.parse_args()
     unmodified = args.baseline
-    runs = [r for r in RUNS if not args.lane or r.lane in args.lane]
+    runs = RACES if args.races else RUNS
+    runs = [r for r in runs if not args.lane or r.lane in args.lane]
     runs = [r for r in runs if not args.run or r.name in args.run]
     if args.compare:
         return compare([r for r in runs if r.arch == "x86"])
@@ -464,7 +490,8 @@ def main():
                 script("selftests.sh", config.partition("-")[0])
                 boots += [pool.submit(go, r) for r in runs if r.config == config]
             # They look at every kernel.
-            if not unmodified and (args.only == "host" or not (args.only or args.lane or args.run)):
+            part = args.only or args.lane or args.run or args.races
+            if not unmodified and (args.only == "host" or not part):
                 host_checks(tally)
             for done in boots:
                 done.result()

@@ -41,7 +41,8 @@ bool kvm_host_caps_init(u32 *caps, const struct kvm_caps_snapshot *host);
  * @feature: capability word times 32, plus the bit
  * @present: whether to add the feature
  *
- * Return: false, with nothing changed, if caps/policy.rs has no such feature.
+ * Return: false, with nothing changed, if caps/policy.rs has no such feature, or
+ * denies it.
  */
 bool kvm_host_caps_change(u32 *caps, unsigned int feature, bool present);
 
@@ -108,6 +109,8 @@ struct kvm_caps_context {
  * @xss: components that the guest may set in IA32_XSS
  * @dynamic: components of XCR0 that the kernel must enable for the guest first
  * @reserved_gpa_bits: bits of a guest physical address that must be zero
+ * @reserved_cr4: bits of CR4 that must be zero
+ * @reserved_efer: bits of EFER that must be zero
  * @timer_mode_mask: bits of the APIC's LVTT that select a mode, 0 without leaf 1
  * @pv_features: KVM_FEATURE_* bits
  * @xen_base: the leaf that has Xen's signature, or 0
@@ -121,6 +124,8 @@ struct kvm_guest_cpuid {
 	u64 xss;
 	u64 dynamic;
 	u64 reserved_gpa_bits;
+	u64 reserved_cr4;
+	u64 reserved_efer;
 	u32 timer_mode_mask;
 	u32 pv_features;
 	u32 xen_base;
@@ -147,7 +152,8 @@ void kvm_cpuid_massage(struct kvm_cpuid_entry2 *entries, int nent,
  * @entries: the entries, NULL if there are none
  * @nent: number of entries
  *
- * Return: 0, or -EINVAL if KVM can't virtualize the width of linear addresses.
+ * Return: 0, or -EINVAL, with no capability, if KVM can't virtualize the width of
+ * linear addresses.
  */
 int kvm_cpuid_derive(struct kvm_guest_cpuid *guest, u32 *caps,
 		     const struct kvm_caps_context *context,
@@ -182,6 +188,83 @@ void kvm_cpuid_update(u32 *caps, struct kvm_cpuid_entry2 *entries, int nent,
  * Return: the bits from @maxphyaddr to 63.
  */
 u64 kvm_reserved_gpa_bits(u8 maxphyaddr);
+
+/**
+ * kvm_cr4_reserved_bits() - The bits of CR4 that a set of features leaves reserved
+ * @words: the features, as in cpuinfo_x86's x86_capability
+ *
+ * Return: the bits that must be zero.
+ */
+u64 kvm_cr4_reserved_bits(const u32 *words);
+
+/**
+ * kvm_efer_supported_bits() - The bits of EFER that KVM supports
+ * @host: what KVM supports, kvm_cpu_caps
+ * @kernel: boot_cpu_data.x86_capability
+ *
+ * Return: the bits that may be set.
+ */
+u64 kvm_efer_supported_bits(const u32 *host, const u32 *kernel);
+
+/**
+ * kvm_cpuid_words() - The capability words that CPUID entries ask for
+ * @asked: NR_KVM_CPU_CAPS words, overwritten; zero where KVM knows no feature
+ * @entries: the entries, NULL if there are none
+ * @nent: number of entries
+ */
+void kvm_cpuid_words(u32 *asked, const struct kvm_cpuid_entry2 *entries, int nent);
+
+/**
+ * struct kvm_caps_view - A vCPU's capabilities, and where they come from
+ * @host: what KVM supports, kvm_cpu_caps
+ * @asked: what guest CPUID asks for, of kvm_cpuid_words()
+ * @caps: what the vCPU may use
+ * @kind: the kind of the vCPU
+ * @tdp_enabled: whether KVM uses two-dimensional paging
+ */
+struct kvm_caps_view {
+	const u32 *host;
+	const u32 *asked;
+	const u32 *caps;
+	enum kvm_caps_kind kind;
+	bool tdp_enabled;
+};
+
+/**
+ * struct kvm_guest_cap - One feature of a vCPU
+ * @name: the feature's name, "-" if KVM does not know the feature
+ * @why: why it is not what host AND guest CPUID say, or why the guest lacks it
+ *	 though guest CPUID asks for it; "-" if neither is the case
+ * @number: capability word times 32, plus the bit
+ * @function: CPUID function that enumerates it
+ * @index: index of that function
+ * @reg: register in which it does, an enum cpuid_regs
+ * @host: whether KVM supports it
+ * @guest: whether guest CPUID asks for it
+ * @effective: whether the vCPU may use it
+ */
+struct kvm_guest_cap {
+	const char *name;
+	const char *why;
+	u32 number;
+	u32 function;
+	u32 index;
+	u8 reg;
+	bool host;
+	bool guest;
+	bool effective;
+};
+
+/**
+ * kvm_guest_caps_next() - Find a feature that a guest asks for or may use
+ * @cap: overwritten
+ * @view: where to look
+ * @from: the first number to look at
+ *
+ * Return: true if there is such a feature at @from or behind.
+ */
+bool kvm_guest_caps_next(struct kvm_guest_cap *cap, const struct kvm_caps_view *view,
+			 unsigned int from);
 
 /**
  * kvm_caps_emulated_cpuid() - What KVM_GET_EMULATED_CPUID reports for a function

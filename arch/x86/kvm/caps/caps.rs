@@ -14,11 +14,14 @@
 //!   `KVM_GET_EMULATED_CPUID` as well;
 //! - [`scan`]: one pass over a guest's entries, which finds all that KVM looks up;
 //! - [`runtime`]: what KVM keeps up to date in the entries as the vCPU's state changes;
+//! - [`ctrl`]: the tables of what CR4 and EFER may have;
 //! - [`guest`]: the words of a vCPU, and what else KVM derives from its entries;
+//! - [`view`]: the same for people, a line a feature;
 //! - [`ffi`]: what C calls. Everything `unsafe` is there.
 //!
 //! C header: [`arch/x86/kvm/caps.h`](srctree/arch/x86/kvm/caps.h)
 
+mod ctrl;
 mod feature;
 mod ffi;
 mod guest;
@@ -28,6 +31,7 @@ mod optout;
 mod policy;
 mod runtime;
 mod scan;
+mod view;
 
 /// The kernel's own description of CPUID, translated to Rust when the kernel is built.
 mod generated {

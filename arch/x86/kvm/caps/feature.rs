@@ -47,22 +47,23 @@ impl Feature {
         }
     }
 
-    /// The feature that C knows as `number`, 32 times the word and the bit; none if there is no
-    /// such word, or if it mirrors no register of CPUID.
-    pub(crate) fn from_number(number: u32) -> Option<Self> {
+    /// The feature that C knows as `number`, 32 times the word and the bit, and the leaf that
+    /// enumerates it; none if there is no such word, or if it mirrors no register of CPUID.
+    pub(crate) fn from_number(number: u32) -> Option<(Self, Leaf)> {
         let word = (number / u32::BITS) as usize;
         let leaf = LEAFS.get(word).copied().flatten()?;
 
         // INVARIANT: The word is one of `LEAFS`, and the remainder is less than 32.
-        Some(Self {
+        let feature = Self {
             word: word as u8,
             bit: (number % u32::BITS) as u8,
             reg: leaf.reg,
-        })
+        };
+
+        Some((feature, leaf))
     }
 
     /// The feature's number in C.
-    #[cfg(CONFIG_KUNIT = "y")]
     pub(crate) const fn number(self) -> u32 {
         self.word as u32 * u32::BITS + self.bit as u32
     }
@@ -114,6 +115,9 @@ const fn leaf_of(word: usize) -> Leaf {
         None => panic!("a feature stands in a word that mirrors CPUID"),
     }
 }
+
+/// More than the number of any feature.
+pub(crate) const NUMBERS: u32 = NR_KVM_CPU_CAPS as u32 * u32::BITS;
 
 /// One bit for every feature, in words.
 pub(crate) type Words = [u32; NR_KVM_CPU_CAPS];

@@ -12,16 +12,27 @@ use kernel::{
     bindings::{
         self,
         kvm_caps_context,
+        kvm_caps_kind,
         kvm_caps_snapshot,
+        kvm_caps_view,
         kvm_cpuid_entry2,
         kvm_cpuid_runtime,
+        kvm_guest_cap,
         kvm_guest_cpuid, //
     },
     prelude::*, //
 };
 
 use super::{
-    feature::Feature,
+    ctrl::{
+        self,
+        KeptWords, //
+    },
+    feature::{
+        Feature,
+        KernelWords,
+        Words, //
+    },
     generated,
     guest::{
         self,
@@ -38,7 +49,11 @@ use super::{
         self,
         Kind, //
     },
-    runtime::Runtime, //
+    runtime::Runtime,
+    view::{
+        self,
+        View, //
+    }, //
 };
 
 static_assert!(generated::NCAPINTS == bindings::NCAPINTS as usize);
@@ -88,6 +103,15 @@ assert_same_layout!(
 unsafe fn host_caps<'a>(caps: *const u32) -> &'a HostCaps {
     // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
     unsafe { &*caps.cast() }
+}
+
+/// Who runs a vCPU.
+fn kind(kind: kvm_caps_kind) -> Kind {
+    match kind {
+        bindings::kvm_caps_kind_KVM_CAPS_SVM => Kind::Svm,
+        bindings::kvm_caps_kind_KVM_CAPS_VMX => Kind::Vmx,
+        _ => Kind::Tdx,
+    }
 }
 
 /// `nent` entries, none if `entries` is null.
@@ -178,7 +202,7 @@ pub(crate) unsafe extern "C" fn kvm_host_caps_change(
     // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
     let caps = unsafe { &mut *caps.cast::<HostCaps>() };
 
-    Feature::from_number(feature).is_some_and(|feature| caps.change(feature, present))
+    Feature::from_number(feature).is_some_and(|(feature, _)| caps.change(feature, present))
 }
 
 /// Writes a vCPU's state to incoming CPUID entries.
@@ -216,8 +240,8 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_massage(
 /// * `entries`: the entries. Null if there are none.
 /// * `nent`: the number of entries.
 ///
-/// Returns 0, or `-EINVAL`, with nothing derived, if KVM can't virtualize the width of linear
-/// addresses.
+/// Returns 0, or `-EINVAL`, with nothing derived and no capability, if KVM can't virtualize the
+/// width of linear addresses.
 ///
 /// # Safety
 ///
@@ -248,23 +272,24 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
         host: unsafe { host_caps(context.host) },
         // SAFETY: By the safety requirements of this function.
         kernel: unsafe { &*context.kernel.cast() },
-        kind: match context.kind {
-            bindings::kvm_caps_kind_KVM_CAPS_SVM => Kind::Svm,
-            bindings::kvm_caps_kind_KVM_CAPS_VMX => Kind::Vmx,
-            _ => Kind::Tdx,
-        },
+        kind: kind(context.kind),
         tdp_enabled: context.tdp_enabled,
         xcr0: context.xcr0,
         xss: context.xss,
         dynamic: context.dynamic,
     };
 
-    let derived = match GuestCpuid::new(&context, entries, runtime) {
+    let caps = caps.cast::<GuestCaps>();
+
+    // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
+    unsafe { caps.write(GuestCaps::NONE) };
+    // SAFETY: By the safety requirements of this function, and initialized above.
+    let caps = unsafe { &mut *caps };
+
+    let derived = match GuestCpuid::new(&context, entries, runtime, caps) {
         Ok(derived) => derived,
         Err(error) => return error.to_errno(),
     };
-    // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
-    unsafe { caps.cast::<GuestCaps>().write(derived.caps) };
     // SAFETY: By the safety requirements of this function.
     unsafe {
         guest.write(kvm_guest_cpuid {
@@ -272,6 +297,8 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
             xss: derived.xss,
             dynamic: derived.dynamic,
             reserved_gpa_bits: guest::reserved_gpa_bits(derived.maxphyaddr),
+            reserved_cr4: derived.reserved_cr4,
+            reserved_efer: derived.reserved_efer,
             timer_mode_mask: derived.timer_mode_mask,
             pv_features: derived.pv_features,
             xen_base: derived.xen.0,
@@ -344,6 +371,118 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_update(
 #[export]
 pub(crate) extern "C" fn kvm_reserved_gpa_bits(maxphyaddr: u8) -> u64 {
     guest::reserved_gpa_bits(maxphyaddr)
+}
+
+/// The bits of CR4 that are reserved for who has certain features.
+///
+/// * `words`: the features, as in `cpuinfo_x86::x86_capability`.
+///
+/// # Safety
+///
+/// `words` must be valid for reading `NCAPINTS` words, and nobody may write to them while the
+/// function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cr4_reserved_bits(words: *const u32) -> u64 {
+    // SAFETY: By the safety requirements of this function.
+    ctrl::reserved_cr4(unsafe { &*words.cast::<KeptWords>() })
+}
+
+/// The bits of EFER that KVM supports.
+///
+/// * `host`: what KVM supports, i.e. `kvm_cpu_caps`.
+/// * `kernel`: `boot_cpu_data.x86_capability`.
+///
+/// # Safety
+///
+/// `host` must be valid for reading `NR_KVM_CPU_CAPS` words, `kernel` for `NCAPINTS + NBUGINTS`,
+/// and nobody may write to them while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_efer_supported_bits(
+    host: *const u32,
+    kernel: *const u32,
+) -> u64 {
+    // SAFETY: By the safety requirements of this function.
+    let host = unsafe { host_caps(host) };
+    // SAFETY: By the safety requirements of this function.
+    let kernel = unsafe { &*kernel.cast::<KernelWords>() };
+
+    !ctrl::reserved_efer(ctrl::kept(&host.0), host, kernel)
+}
+
+/// The words that CPUID entries ask for.
+///
+/// * `asked`: the words, which are overwritten. Words that the policy has no feature in are zero.
+/// * `entries`: the entries. Null if there are none.
+/// * `nent`: the number of entries.
+///
+/// # Safety
+///
+/// * `asked` must be valid for writing `NR_KVM_CPU_CAPS` words.
+/// * `entries` must be null, or valid for reading `nent` entries, and nobody may write to them
+///   while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_words(
+    asked: *mut u32,
+    entries: *const kvm_cpuid_entry2,
+    nent: c_int,
+) {
+    // SAFETY: By the safety requirements of this function.
+    let words = view::asked(unsafe { self::entries(entries, nent) });
+
+    // SAFETY: By the safety requirements of this function.
+    unsafe { asked.cast::<Words>().write(words) };
+}
+
+/// Finds the next feature that guest CPUID asks for or that the vCPU may use.
+///
+/// * `cap`: the feature, which is overwritten if there is one.
+/// * `view`: the words to look at.
+/// * `from`: the number of the first feature to look at.
+///
+/// Returns whether there is such a feature.
+///
+/// # Safety
+///
+/// * `cap` must be valid for writing.
+/// * `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`. Nobody may write
+///   to them while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_guest_caps_next(
+    cap: *mut kvm_guest_cap,
+    view: *const kvm_caps_view,
+    from: c_uint,
+) -> bool {
+    // SAFETY: By the safety requirements of this function.
+    let view = unsafe { &*view };
+    let view = View {
+        // SAFETY: By the safety requirements of this function.
+        host: unsafe { host_caps(view.host) },
+        // SAFETY: By the safety requirements of this function.
+        asked: unsafe { &*view.asked.cast() },
+        // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
+        caps: unsafe { &*view.caps.cast() },
+        kind: kind(view.kind),
+        tdp_enabled: view.tdp_enabled,
+    };
+    let Some(line) = view.next(from) else {
+        return false;
+    };
+
+    // SAFETY: By the safety requirements of this function.
+    unsafe {
+        cap.write(kvm_guest_cap {
+            name: line.name.unwrap_or(c"-").as_char_ptr(),
+            why: line.why.unwrap_or(c"-").as_char_ptr(),
+            number: line.feature.number(),
+            function: line.leaf.function,
+            index: line.leaf.index,
+            reg: line.leaf.reg as u8,
+            host: line.host,
+            guest: line.guest,
+            effective: line.effective,
+        })
+    };
+    true
 }
 
 /// Fills in what `KVM_GET_EMULATED_CPUID` reports for a function.

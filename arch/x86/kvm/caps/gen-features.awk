@@ -3,10 +3,12 @@
 #
 # Translate the kernel's description of CPUID features to Rust: the capability
 # words, the CPUID leaf each of them mirrors, every feature that stands in one,
-# and every flag that the kernel itself keeps, features and bugs.
+# every flag that the kernel itself keeps, features and bugs, and the bits of CR4
+# and EFER.
 #
 # Usage: awk -f gen-features.awk asm/cpufeatures.h asm/cpufeature.h \
-#                                asm/kvm_host.h kvm/reverse_cpuid.h
+#                                asm/kvm_host.h kvm/reverse_cpuid.h \
+#                                uapi/asm/processor-flags.h asm/msr-index.h
 
 function fatal(msg) {
 	print FILENAME ":" FNR ": " msg > "/dev/stderr"
@@ -103,6 +105,24 @@ line ~ /^[ \t]*KVM_X86_TRANSLATE_FEATURE\([A-Z0-9_]+\);/ {
 	next
 }
 
+# #define X86_CR4_FOO_BIT	bit
+line ~ /^#define[ \t]+X86_CR4_[A-Z0-9_]+_BIT[ \t]+[0-9]+/ {
+	name = $2
+	gsub(/^X86_CR4_|_BIT$/, "", name)
+	cr4[nr_cr4++] = name
+	cr4_bit[name] = $3 + 0
+	next
+}
+
+# #define _EFER_FOO		bit
+line ~ /^#define[ \t]+_EFER_[A-Z0-9_]+[ \t]+[0-9]+/ {
+	name = $2
+	sub(/^_EFER_/, "", name)
+	efer[nr_efer++] = name
+	efer_bit[name] = $3 + 0
+	next
+}
+
 line ~ /^enum (cpuid_leafs|kvm_only_cpuid_leafs)/ { in_enum = 1; next }
 in_enum && line ~ /^};/ { in_enum = 0; next }
 in_enum && line ~ /^[ \t]+CPUID_[A-Z0-9_]+/ {
@@ -135,8 +155,9 @@ END {
 		print "feature " name " has no translation" > "/dev/stderr"
 		exit 1
 	}
-	if (!ncapints || !nbugints || nr_words <= ncapints || !nr_features || !nr_bugs) {
-		print "no words, features or bugs found: wrong headers?" > "/dev/stderr"
+	if (!ncapints || !nbugints || nr_words <= ncapints || !nr_features || !nr_bugs || \
+	    !nr_cr4 || !nr_efer) {
+		print "no words, features, bugs or bits found: wrong headers?" > "/dev/stderr"
 		exit 1
 	}
 
@@ -184,5 +205,17 @@ END {
 	print "    use super::KernelFlag;"
 	for (i = 0; i < nr_bugs; i++)
 		print_const(bug[i], "KernelFlag", ncapints * 32 + bug_number[bug[i]])
+	print "}"
+	print ""
+	print "/// Numbers of the bits of CR4 by name, as `X86_CR4_*_BIT` has them."
+	print "pub(crate) mod cr4 {"
+	for (i = 0; i < nr_cr4; i++)
+		print "    pub(crate) const " cr4[i] ": u32 = " cr4_bit[cr4[i]] ";"
+	print "}"
+	print ""
+	print "/// Numbers of the bits of EFER by name, as `_EFER_*` has them."
+	print "pub(crate) mod efer {"
+	for (i = 0; i < nr_efer; i++)
+		print "    pub(crate) const " efer[i] ": u32 = " efer_bit[efer[i]] ";"
 	print "}"
 }

@@ -5,7 +5,10 @@
 use kernel::prelude::*;
 
 use super::{
+    ctrl,
     feature::{
+        self,
+        Feature,
         KernelWords,
         Words, //
     },
@@ -49,27 +52,32 @@ pub(crate) struct Context<'a> {
 pub(crate) struct GuestCaps(pub(super) Words);
 
 impl GuestCaps {
-    /// The capabilities that guest CPUID asks for and that the host, or an opt-out, provides.
+    /// No capability at all.
+    pub(crate) const NONE: Self = Self([0; NR_KVM_CPU_CAPS]);
+
+    /// Makes them the capabilities that guest CPUID asks for and that the host, or an opt-out,
+    /// provides.
     ///
     /// A word is what the entry has that answers for its function and index; without such an entry
     /// it is zero.
     #[inline]
-    fn new(context: &Context<'_>, entries: &[Entry], scan: &Scan, amd_compatible: bool) -> Self {
+    fn set(&mut self, context: &Context<'_>, entries: &[Entry], scan: &Scan, amd_compatible: bool) {
         let guest = |word| scan.word(entries, word);
-        let mut caps = [0; NR_KVM_CPU_CAPS];
 
-        for (word, cap) in caps.iter_mut().enumerate() {
+        for (word, cap) in self.0.iter_mut().enumerate() {
             *cap = guest(word) & context.host.word(word);
         }
-        optout::apply(context, amd_compatible, guest, &mut caps);
-        Self(caps)
+        optout::apply(context, amd_compatible, guest, &mut self.0);
+    }
+
+    /// Whether the vCPU may use `feature`.
+    pub(crate) fn has(&self, feature: Feature) -> bool {
+        feature::has(&self.0, feature)
     }
 }
 
-/// All that KVM derives from guest CPUID when it is set.
+/// What KVM derives from guest CPUID when it is set, beside the vCPU's capabilities.
 pub(crate) struct GuestCpuid {
-    /// What the vCPU may use.
-    pub(crate) caps: GuestCaps,
     /// The components that the guest may set in XCR0.
     pub(crate) xcr0: u64,
     /// The components that the guest may set in IA32_XSS.
@@ -88,10 +96,15 @@ pub(crate) struct GuestCpuid {
     pub(crate) amd_compatible: bool,
     /// The bits of the APIC's LVTT that select a timer mode, none if there is no leaf 1.
     pub(crate) timer_mode_mask: u32,
+    /// The bits of CR4 that are reserved.
+    pub(crate) reserved_cr4: u64,
+    /// The bits of EFER that are reserved.
+    pub(crate) reserved_efer: u64,
 }
 
 impl GuestCpuid {
-    /// Writes the vCPU's state to `entries`, and derives all from them, in one pass.
+    /// Writes the vCPU's state to `entries`, and derives all from them, in one pass. Puts what the
+    /// vCPU may use in `caps`.
     ///
     /// # Errors
     ///
@@ -101,11 +114,12 @@ impl GuestCpuid {
         context: &Context<'_>,
         entries: &mut [Entry],
         runtime: &Runtime,
+        caps: &mut GuestCaps,
     ) -> Result<Self> {
         let scan = &Scan::new(entries);
 
         runtime.massage(scan, entries);
-        Self::of(context, entries, scan, runtime)
+        Self::of(context, entries, scan, runtime, caps)
     }
 
     /// Derives all from massaged entries.
@@ -115,6 +129,7 @@ impl GuestCpuid {
         entries: &[Entry],
         scan: &Scan,
         runtime: &Runtime,
+        caps: &mut GuestCaps,
     ) -> Result<Self> {
         let entry = |slot| scan.entry(entries, slot);
         let sizes = entry(scan::ADDRESS_SIZES).map_or(0, |entry| entry.eax);
@@ -124,13 +139,17 @@ impl GuestCpuid {
         }
 
         let amd_compatible = entry(scan::VENDOR).is_some_and(is_amd_compatible);
-        let mut caps = GuestCaps::new(context, entries, scan, amd_compatible);
         let xcr0 = entry(scan::XCR0).map_or(0, |entry| wide(entry.eax, entry.edx));
         let xss = entry(scan::XSS).map_or(0, |entry| wide(entry.ecx, entry.edx));
 
-        runtime.update_caps(scan, &mut caps);
+        caps.set(context, entries, scan, amd_compatible);
+        runtime.update_caps(scan, caps);
+
+        let kept = ctrl::kept(&caps.0);
+
         Ok(Self {
-            caps,
+            reserved_cr4: ctrl::reserved_cr4(kept),
+            reserved_efer: ctrl::reserved_efer(kept, context.host, context.kernel),
             xcr0: xcr0 & context.xcr0,
             xss: xss & context.xss,
             dynamic: xcr0 & context.dynamic,
@@ -195,11 +214,7 @@ pub(crate) fn reserved_gpa_bits(maxphyaddr: u8) -> u64 {
 #[kunit_tests(guestcaps_x86_guest)]
 mod tests {
     use super::super::{
-        feature::{
-            self,
-            Feature,
-            KernelFlag, //
-        },
+        feature::KernelFlag,
         generated::{
             feature::*,
             kernel_flag,
@@ -265,11 +280,22 @@ mod tests {
             .entry(entries, scan::VENDOR)
             .is_some_and(is_amd_compatible);
 
-        GuestCaps::new(context, entries, &scan, amd_compatible)
+        let mut caps = GuestCaps::NONE;
+
+        caps.set(context, entries, &scan, amd_compatible);
+        caps
+    }
+
+    /// What is derived from massaged entries, without the capabilities.
+    fn derive_in(context: &Context<'_>, entries: &[Entry]) -> Result<GuestCpuid> {
+        let scan = Scan::new(entries);
+        let mut caps = GuestCaps::NONE;
+
+        GuestCpuid::of(context, entries, &scan, &AT_RESET, &mut caps)
     }
 
     fn derive(entries: &[Entry]) -> Result<GuestCpuid> {
-        GuestCpuid::of(&plain(&NOTHING), entries, &Scan::new(entries), &AT_RESET)
+        derive_in(&plain(&NOTHING), entries)
     }
 
     /// An entry that has `text` in EBX, ECX and EDX.
@@ -544,6 +570,7 @@ mod tests {
             entries: &[Entry],
             runtime: &Runtime,
             derived: &Result<GuestCpuid>,
+            derived_caps: &GuestCaps,
         ) -> bool {
             let sizes = find(entries, 0x8000_0008, None);
             let linear = sizes.map_or(0, |entry| entry.eax >> 8 & 0xff);
@@ -558,7 +585,7 @@ mod tests {
             let xen = hypervisor(entries, b"XenVMMXenVMM");
 
             (linear == 0 || linear == 48 || linear == 57)
-                && derived.caps.0 == caps(context, entries, runtime)
+                && derived_caps.0 == caps(context, entries, runtime)
                 && derived.xcr0 == xcr0 & context.xcr0
                 && derived.xss == xss & context.xss
                 && derived.dynamic == xcr0 & context.dynamic
@@ -808,8 +835,7 @@ mod tests {
     #[test]
     fn no_entries_derive_nothing() {
         assert!(derive(&[]).is_ok_and(|derived| {
-            derived.caps.0 == [0; NR_KVM_CPU_CAPS]
-                && derived.xcr0 == 0
+            derived.xcr0 == 0
                 && derived.xss == 0
                 && derived.maxphyaddr == 36
                 && derived.pv_features == 0
@@ -916,13 +942,13 @@ mod tests {
             ..plain(&NOTHING)
         };
         let entries = [entry(0xd, 0, INDEXED, 0x6), entry(0xd, 1, INDEXED, 0x104)];
-        let derived = GuestCpuid::of(&context, &entries, &Scan::new(&entries), &AT_RESET);
+        let derived = derive_in(&context, &entries);
 
         assert!(derived.is_ok_and(|derived| {
             derived.xcr0 == 0x2_0000_0006 && derived.xss == 0x4_0000_0100 && derived.dynamic == 0
         }));
         let entries = [entry(0xd, 0, INDEXED, 0x1)];
-        let derived = GuestCpuid::of(&context, &entries, &Scan::new(&entries), &AT_RESET);
+        let derived = derive_in(&context, &entries);
         assert!(derived.is_ok_and(|derived| derived.dynamic == 0x1_0000_0000 && derived.xss == 0));
     }
 
@@ -947,16 +973,19 @@ mod tests {
             ..AT_RESET
         };
         let mut entries = [entry(1, 5, INDEXED, 0), entry(7, 5, INDEXED, 0)];
-        let derived = GuestCpuid::new(&plain(&EVERYTHING), &mut entries, &runtime);
+        let mut caps = GuestCaps::NONE;
+        let derived = GuestCpuid::new(&plain(&EVERYTHING), &mut entries, &runtime, &mut caps);
         let [leaf_1, leaf_7] = entries;
 
         assert_eq!(leaf_1.ecx, OSXSAVE.mask() | MWAIT.mask());
         assert_eq!(leaf_1.edx, APIC.mask());
         assert_eq!(leaf_7.ecx, 0);
-        assert!(derived.is_ok_and(|derived| {
-            word_of(&derived.caps, word::CPUID_1_ECX) == OSXSAVE.mask() | MWAIT.mask()
-                && word_of(&derived.caps, word::CPUID_1_EDX) == APIC.mask()
-        }));
+        assert!(derived.is_ok());
+        assert_eq!(
+            word_of(&caps, word::CPUID_1_ECX),
+            OSXSAVE.mask() | MWAIT.mask()
+        );
+        assert_eq!(word_of(&caps, word::CPUID_1_EDX), APIC.mask());
     }
 
     /// Runtime updates, and the massage that is nothing else, do what is done when CPUID is set.
@@ -1022,13 +1051,16 @@ mod tests {
             massaged.clear();
             massaged.extend_from_slice(&entries, GFP_KERNEL)?;
 
-            let derived = GuestCpuid::new(&context, &mut entries, &runtime);
+            let mut caps = GuestCaps::NONE;
+            let derived = GuestCpuid::new(&context, &mut entries, &runtime, &mut caps);
             reference::massage(&mut massaged, &runtime);
             assert!(entries[..] == massaged[..]);
-            assert!(reference::agrees(&context, &entries, &runtime, &derived));
+            assert!(reference::agrees(
+                &context, &entries, &runtime, &derived, &caps
+            ));
             match derived {
                 Ok(derived) => {
-                    capable += u32::from(derived.caps.0 != [0; NR_KVM_CPU_CAPS]);
+                    capable += u32::from(caps.0 != [0; NR_KVM_CPU_CAPS]);
                     paravirtual += u32::from(derived.pv_features != 0);
                     xen += u32::from(derived.xen.0 != 0);
                 }

@@ -69,16 +69,16 @@ impl HostCaps {
         feature::has(&self.0, feature)
     }
 
-    /// Adds a feature, or takes it away. Returns `false`, and changes nothing, if the policy does
-    /// not know the feature.
+    /// Adds a feature, or takes it away. Returns `false`, and changes nothing, if the policy has no
+    /// row for the feature, or denies it.
     #[must_use]
     pub(crate) fn change(&mut self, feature: Feature, present: bool) -> bool {
-        let known = policy::knows(feature);
+        let may_change = policy::is_vendors_to_change(feature);
 
-        if known {
+        if may_change {
             feature::change(&mut self.0, feature, present);
         }
-        known
+        may_change
     }
 }
 
@@ -214,6 +214,7 @@ mod tests {
         let mut caps = HostCaps([0; NR_KVM_CPU_CAPS]);
 
         assert!(!caps.change(DSCPL, true) && !caps.change(DSCPL, false));
+        assert!(!caps.change(SKINIT, true));
         assert!(caps.0 == [0; NR_KVM_CPU_CAPS]);
     }
 
@@ -226,7 +227,9 @@ mod tests {
             (SGX_EDECCSSA, word::CPUID_12_EAX, 11),
         ] {
             assert_eq!(feature.number(), number(word, bit));
-            assert!(Feature::from_number(number(word, bit)) == Some(feature));
+            let found = Feature::from_number(number(word, bit));
+
+            assert!(found.is_some_and(|(found, _)| found == feature));
         }
         // A Linux-defined word, and none.
         assert!(Feature::from_number(number(word::CPUID_LNX_1, 0)).is_none());

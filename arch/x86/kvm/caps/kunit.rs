@@ -5,6 +5,7 @@
 // Who would call it stands in ffi.rs.
 #![allow(dead_code)]
 
+mod ctrl;
 mod feature;
 mod guest;
 mod host;
@@ -13,6 +14,7 @@ mod optout;
 mod policy;
 mod runtime;
 mod scan;
+mod view;
 
 mod generated {
     use super::{

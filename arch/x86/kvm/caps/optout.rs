@@ -14,6 +14,7 @@
 //! KVM emulates the features of the first two verbs. `KVM_GET_EMULATED_CPUID` reads the same rows,
 //! and reports those that are `advertised`.
 
+use core::ffi::CStr;
 use kernel::prelude::*;
 
 use super::{
@@ -101,21 +102,32 @@ struct OptOut {
     /// The CPUID function that enumerates the feature.
     function: u32,
     terms: &'static [Term],
+    /// The vCPUs and the verb, as the row has them: "any:advertised".
+    label: &'static CStr,
 }
 
 impl OptOut {
     /// Fails the build if the row is one that `KVM_GET_EMULATED_CPUID`, which knows no vCPU and
     /// looks at index 0 of basic functions, can't answer from.
-    const fn new(on: On, verb: Verb, feature: Feature, terms: &'static [Term]) -> Self {
+    const fn new(
+        on: On,
+        verb: Verb,
+        feature: Feature,
+        terms: &'static [Term],
+        label: &'static CStr,
+    ) -> Self {
         let leaf = feature.leaf();
 
         if let Verb::Emulated { advertised } = verb {
             let mut i = 0;
 
-            assert!(matches!(on, On::Any));
-            assert!(!advertised || leaf.index == 0 && leaf.function < 0x4000_0000);
+            assert!(matches!(on, On::Any), "no vCPU is known there");
+            assert!(
+                !advertised || leaf.index == 0 && leaf.function < 0x4000_0000,
+                "is reported for basic functions only"
+            );
             while i < terms.len() {
-                assert!(matches!(terms[i], Term::Kvm(_)));
+                assert!(matches!(terms[i], Term::Kvm(_)), "no vCPU is known there");
                 i += 1;
             }
         }
@@ -125,6 +137,7 @@ impl OptOut {
             feature,
             function: leaf.function,
             terms,
+            label,
         }
     }
 
@@ -155,7 +168,7 @@ impl OptOut {
         guest: &impl Fn(usize) -> u32,
         caps: &mut Words,
     ) {
-        if !self.is_for(context) {
+        if !self.is_for(context.kind, context.tdp_enabled) {
             return;
         }
 
@@ -181,13 +194,47 @@ impl OptOut {
 
     /// Whether the row is for such a vCPU.
     #[inline(always)]
-    fn is_for(&self, context: &Context<'_>) -> bool {
+    fn is_for(&self, kind: Kind, tdp_enabled: bool) -> bool {
         match self.on {
             On::Any => true,
-            On::Tdp => context.tdp_enabled,
-            On::Svm => context.kind == Kind::Svm,
-            On::Vmx => context.kind == Kind::Vmx,
+            On::Tdp => tdp_enabled,
+            On::Svm => kind == Kind::Svm,
+            On::Vmx => kind == Kind::Vmx,
         }
+    }
+}
+
+/// Whether there are vCPUs that may use `feature` though KVM does not support it.
+pub(crate) const fn may_exceed_host(feature: Feature) -> bool {
+    let mut i = 0;
+
+    while i < OPT_OUTS.len() {
+        let row = &OPT_OUTS[i];
+
+        if row.feature.number() == feature.number()
+            && matches!(row.verb, Verb::Emulated { .. } | Verb::Exactly)
+        {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// The row that decides on `feature` for such a vCPU, as "any:advertised"; the last one if there
+/// are several.
+pub(crate) fn label(feature: Feature, kind: Kind, tdp_enabled: bool) -> Option<&'static CStr> {
+    OPT_OUTS
+        .iter()
+        .rfind(|row| row.feature == feature && row.is_for(kind, tdp_enabled))
+        .map(|row| row.label)
+}
+
+/// Text that ends in NUL, for C. Meant for constants.
+const fn c_string(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("no NUL, or more than one"),
     }
 }
 
@@ -285,6 +332,7 @@ macro_rules! opt_outs {
             opt_outs!(@verb $verb),
             $feature,
             const { &opt_outs!(@terms $($term $(($arg))?),+) },
+            c_string(concat!(stringify!($on), ":", stringify!($verb), "\0")),
         )
     };
 
@@ -391,6 +439,23 @@ mod tests {
         assert!(added.iter().all(|word| *word == 0));
         assert!(none.iter_mut().all(|word| *word == !0));
         assert!(feature::has(&usable(&host(&[RDPID])), RDPID));
+    }
+
+    #[test]
+    fn rows_are_labelled_by_vcpus_and_verb() {
+        for (feature, kind, tdp, wanted) in [
+            (RDPID, Kind::Tdx, false, Some(c"any:advertised")),
+            (MWAIT, Kind::Svm, true, Some(c"any:hidden")),
+            (GBPAGES, Kind::Vmx, true, Some(c"tdp:exactly")),
+            (GBPAGES, Kind::Vmx, false, None),
+            (XSAVES, Kind::Svm, true, Some(c"svm:exactly")),
+            (XSAVES, Kind::Vmx, true, Some(c"vmx:needs")),
+            (XSAVES, Kind::Tdx, true, None),
+            (AVX, Kind::Svm, true, None),
+        ] {
+            assert!(label(feature, kind, tdp) == wanted);
+        }
+        assert!(may_exceed_host(GBPAGES) && !may_exceed_host(V_VMSAVE_VMLOAD));
     }
 
     #[test]

@@ -16,9 +16,11 @@
 //! | `emulated`    | always                                                                     |
 //! | `vendor`      | if kvm-intel or kvm-amd adds it                                            |
 //! | `runtime`     | never: KVM sets it in guest CPUID as the vCPU's state changes              |
+//! | `denied`      | never, but asks whether a guest has it                                     |
 //!
 //! Then the adjustments add and drop features by what else the host has.
 
+use core::ffi::CStr;
 use kernel::prelude::*;
 
 use super::{
@@ -254,6 +256,8 @@ policy! {
         native      _3DNOWPREFETCH;
         native      OSVW;
         native      XOP;
+        // Nested SVM drops L1's intercepts of instructions that L1 does not have.
+        denied      SKINIT;
         native      FMA4;
         native      TBM;
         native      TOPOEXT;
@@ -297,6 +301,8 @@ policy! {
     CPUID_8000_0008_EBX {
         native      CLZERO;
         native      XSAVEERPTR;
+        // As SKINIT.
+        denied      RDPRU;
         native      WBNOINVD;
         native      AMD_IBPB;
         native      AMD_IBRS;
@@ -436,6 +442,7 @@ enum Verb {
     Emulated,
     Vendor,
     Runtime,
+    Denied,
 }
 
 /// The policy of one feature.
@@ -466,7 +473,7 @@ impl Row {
             Verb::Synthesized(flag) => host.has(flag) && left_on,
             Verb::Passthrough => cpu,
             Verb::Emulated => true,
-            Verb::Vendor | Verb::Runtime => false,
+            Verb::Vendor | Verb::Runtime | Verb::Denied => false,
         }
     }
 }
@@ -544,9 +551,29 @@ pub(crate) const KNOWN: Words = {
     known
 };
 
-/// Whether `feature` has a row.
-pub(crate) fn knows(feature: Feature) -> bool {
-    feature::has(&KNOWN, feature)
+/// The name of a feature that has a row, as `X86_FEATURE_*` has it.
+pub(crate) fn name(feature: Feature) -> Option<&'static CStr> {
+    POLICY
+        .iter()
+        .zip(NAMES.split_inclusive(|byte| *byte == 0))
+        .find(|(row, _)| row.feature == feature)
+        // No name of Rust's begins with a digit, as 3DNOW does.
+        .map(|(_, name)| name.strip_prefix(b"_").unwrap_or(name))
+        .and_then(|name| CStr::from_bytes_with_nul(name).ok())
+}
+
+/// Whether KVM itself sets `feature` in guest CPUID as the vCPU's state changes.
+pub(crate) fn is_runtime(feature: Feature) -> bool {
+    POLICY
+        .iter()
+        .any(|row| row.feature == feature && row.verb == Verb::Runtime)
+}
+
+/// Whether kvm-intel or kvm-amd may add `feature`, or take it away.
+pub(crate) fn is_vendors_to_change(feature: Feature) -> bool {
+    POLICY
+        .iter()
+        .any(|row| row.feature == feature && row.verb != Verb::Denied)
 }
 
 /// What KVM supports on `host`, before kvm-intel or kvm-amd has a say, and whether the host is
@@ -580,6 +607,9 @@ macro_rules! policy {
                 policy!(@verb $verb $name),
             ),)*)*
         ];
+
+        /// The names of the features, in the order of the rows, a NUL behind each.
+        static NAMES: &[u8] = concat!($($(stringify!($name), "\0",)*)*).as_bytes();
     };
 
     (@feature aliased $word:ident $name:ident) => {
@@ -596,6 +626,7 @@ macro_rules! policy {
     (@verb emulated $name:ident) => { Verb::Emulated };
     (@verb vendor $name:ident) => { Verb::Vendor };
     (@verb runtime $name:ident) => { Verb::Runtime };
+    (@verb denied $name:ident) => { Verb::Denied };
 }
 use policy;
 
@@ -722,6 +753,7 @@ mod tests {
         assert_eq!(answers(SEV_SNP, kernel_flag::SEV_SNP), [false; 4]);
         assert_eq!(answers(OSXSAVE, kernel_flag::OSXSAVE), [false; 4]);
         assert_eq!(answers(MWAIT, kernel_flag::MWAIT), [false; 4]);
+        assert_eq!(answers(SKINIT, kernel_flag::SKINIT), [false; 4]);
     }
 
     /// Leaf 0x80000001's copy depends on its own word, not on leaf 1's.
@@ -739,6 +771,23 @@ mod tests {
 
             assert_eq!(supports(&host, alias), supported);
         }
+    }
+
+    #[test]
+    fn names_are_those_of_the_rows() {
+        let alias = FPU.alias(word::CPUID_1_EDX, word::CPUID_8000_0001_EDX);
+
+        for (feature, wanted) in [
+            (XMM3, Some(c"XMM3")),
+            (FPU, Some(c"FPU")),
+            (alias, Some(c"FPU")),
+            (_3DNOW, Some(c"3DNOW")),
+            (RSA_EN, Some(c"RSA_EN")),
+            (DSCPL, None),
+        ] {
+            assert!(name(feature) == wanted);
+        }
+        assert!(is_runtime(OSXSAVE) && !is_runtime(XSAVE) && !is_runtime(DSCPL));
     }
 
     /// What the table says holds for every row of it, whatever its feature.
@@ -781,7 +830,7 @@ mod tests {
                     Verb::Synthesized(_) => on && has,
                     Verb::Passthrough => cpu,
                     Verb::Emulated => true,
-                    Verb::Vendor | Verb::Runtime => false,
+                    Verb::Vendor | Verb::Runtime | Verb::Denied => false,
                 };
 
                 assert_eq!(supports(&host, feature), expected);
@@ -797,7 +846,8 @@ mod tests {
         for (word, known) in words.iter().zip(&KNOWN) {
             assert_eq!(word & !known, 0);
         }
-        assert!(knows(XMM3) && !knows(DSCPL));
+        assert!(is_vendors_to_change(XMM3) && !is_vendors_to_change(DSCPL));
+        assert!(!is_vendors_to_change(SKINIT) && name(SKINIT).is_some());
     }
 
     #[test]

@@ -246,7 +246,7 @@ fn is_in_range(entry: &Entry) -> bool {
 }
 
 /// The functions that runtime updates look up, a bit each.
-const RUNTIME_FUNCTIONS: u32 = {
+const RUNTIME_FUNCTIONS: u64 = {
     let mut functions = 0;
     let mut slot = 0;
     while slot < MAX_SLOTS {
@@ -267,6 +267,26 @@ fn answers(entry: &Entry, slot: Slot) -> bool {
     }
 }
 
+/// Calls `visit` if `SLOT` is open and asks for `entry`, which closes it.
+#[inline(always)]
+fn visit_if<const SLOT: Slot>(
+    open: &mut SlotSet,
+    entry: &mut Entry,
+    visit: &mut impl FnMut(Slot, &mut Entry),
+) {
+    let Some(query) = (const { QUERIES[SLOT] }) else {
+        return;
+    };
+
+    if open.contains(SLOT)
+        && entry.function == query.function
+        && query.index.is_none_or(|index| entry.answers(index))
+    {
+        *open = open.without(SLOT);
+        visit(SLOT, entry);
+    }
+}
+
 /// Calls `visit` with each of [`RUNTIME`] and the entry that counts for it. Goes no further than
 /// the last of them.
 #[inline(always)]
@@ -277,12 +297,11 @@ pub(crate) fn for_each_runtime(entries: &mut [Entry], mut visit: impl FnMut(Slot
         if RUNTIME_FUNCTIONS.checked_shr(entry.function).unwrap_or(0) & 1 == 0 {
             continue;
         }
-        for slot in asked_for(entry.function).and(open) {
-            if answers(entry, slot) {
-                open = open.without(slot);
-                visit(slot, entry);
-            }
-        }
+        // As constants, these few cost less than to look up who asks.
+        visit_if::<{ RUNTIME[0] }>(&mut open, entry, &mut visit);
+        visit_if::<{ RUNTIME[1] }>(&mut open, entry, &mut visit);
+        visit_if::<{ RUNTIME[2] }>(&mut open, entry, &mut visit);
+        visit_if::<{ RUNTIME[3] }>(&mut open, entry, &mut visit);
         if open == SlotSet::NONE {
             break;
         }

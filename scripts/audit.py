@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Find every place where KVM asks what a guest may use, and write the table for Documentation.
+
+usage: audit.py TREE            write Documentation/virt/kvm/x86/guest-caps-audit.rst
+       audit.py TREE --check    only tell whether it is what the kernel in TREE has
+"""
+
+import json
+import re
+import subprocess
+import sys
+from bisect import bisect
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+CAPS = HERE / "arch/x86/kvm/caps"
+OUT = HERE / "Documentation/virt/kvm/x86/guest-caps-audit.rst"
+
+CAP = "guest_cpu_cap_has"
+# What reads guest CPUID's entries, and what of them; "{}" stands for the arguments but the vCPU.
+RAW = {
+    "kvm_find_cpuid_entry": "leaf {}",
+    "kvm_find_cpuid_entry_index": "leaf {}",
+    "guest_cpuid_asks_for_xsaves": "XSAVES",
+    "guest_cpuid_family": "family",
+    "guest_cpuid_model": "model",
+    "guest_cpuid_stepping": "stepping",
+    "cpuid_model_is_consistent": "model",
+    "cpuid_query_maxguestphyaddr": "MAXGUESTPHYADDR",
+}
+# What the one pass over the entries found.
+PASS = {
+    "guest_cpuid_is_amd_compatible": "vendor",
+    "guest_cpuid_is_intel_compatible": "vendor",
+    "guest_pv_has": "{}",
+}
+HEAD = """.. SPDX-License-Identifier: GPL-2.0
+
+===========================
+Users of guest capabilities
+===========================
+
+Every place in KVM that asks what a guest may use, and how it is answered. Made
+by ``scripts/audit.py`` of the guestcaps lab.
+
+word
+    from the vCPU's capability words;
+opt-out
+    the same, and a row of ``optout.rs`` decides about the feature;
+runtime
+    the same, and the vCPU's state decides about the feature;
+one pass
+    from what else KVM_SET_CPUID2 derives from the entries;
+raw CPUID
+    from guest CPUID's entries.
+
+"Host counts" says whether a guest may lack what its CPUID has, or the other way
+around, because of the host. It does not where KVM emulates the feature on every
+host, or looks at guest CPUID alone.
+
+"""
+
+
+def policy():
+    """{feature: verb} of policy.rs; what it aliases stands for itself elsewhere."""
+    rows = re.findall(r"^ {8}(\w+) +(\w+);$", (CAPS / "policy.rs").read_text(), re.M)
+    return {name.lstrip("_"): verb for verb, name in rows if verb != "aliased"}
+
+
+def opt_outs():
+    """{feature: [(verb, condition)]} of optout.rs."""
+    found = {}
+    for verb, name, terms in re.findall(r"^ {4}\w+: (\w+) +(\w+) +if (.*);$",
+                                        (CAPS / "optout.rs").read_text(), re.M):
+        found.setdefault(name, []).append((verb, terms))
+    return found
+
+
+def arguments(text, start):
+    """The arguments of the call whose opening parenthesis is at `start`."""
+    depth, args, begin = 0, [], start + 1
+    for at in range(start, len(text)):
+        if text[at] == "(":
+            depth += 1
+        elif text[at] == ")":
+            depth -= 1
+        if depth == 0 or (depth == 1 and text[at] == ","):
+            args.append(" ".join(text[begin:at].replace("\\\n", " ").split()))
+            begin = at + 1
+        if depth == 0:
+            return args
+    return []
+
+
+def calls(text, name):
+    """(offset, arguments) of each call of `name`."""
+    for match in re.finditer(rf"(?<![\w.>]){name}\(", text):
+        yield match.start(), arguments(text, match.end() - 1)
+
+
+def blank(match):
+    """Comments go, line ends stay."""
+    return re.sub(r"[^\n]", " ", match[0])
+
+
+def tags(path):
+    """(begin, end, name, is_macro, parameters) of each function and macro, by line."""
+    out = subprocess.run(("ctags", "--output-format=json", "--fields=+neS", "--kinds-C=df", "-f", "-",
+                          str(path)), capture_output=True, check=True, text=True).stdout
+    for tag in map(json.loads, out.splitlines()):
+        yield (tag["line"], tag.get("end", tag["line"]), tag["name"], tag["kind"] == "macro",
+               re.findall(r"\w+", tag.get("signature", "")))
+
+
+def cap_macros(text, macros):
+    """{macro: which of its parameters names a feature that it asks for}."""
+    found = {}
+    for _ in range(3):      # macros may call macros
+        for begin, end, name, parameters in macros:
+            body = "".join(text[begin - 1:end])
+            for _, args in calls(body, CAP):
+                match = re.search(r"X86_FEATURE_##(\w+)", args[-1])
+                if match and match[1] in parameters:
+                    found[name] = parameters.index(match[1])
+            for other, place in list(found.items()):
+                for _, args in calls(body, other):
+                    if other != name and len(args) > place and args[place] in parameters:
+                        found[name] = parameters.index(args[place])
+    return found
+
+
+def uses(path):
+    """(function, what, how) of each place in a file."""
+    source = re.sub(r"/\*.*?\*/|//[^\n]*", blank, path.read_text(), flags=re.S)
+    lines = source.splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    found = sorted(tags(path))
+    spans = [tag for tag in found if not tag[3]]
+    macros = []
+    for begin, end, name, is_macro, parameters in found:
+        while is_macro and lines[end - 1].endswith("\\\n"):
+            end += 1
+        if is_macro:
+            macros.append((begin, end, name, parameters))
+    in_macro = {n for begin, end, _, _ in macros for n in range(begin, end + 1)}
+
+    def places(name):
+        for at, args in calls(source, name):
+            line = bisect(starts, at)
+            # The tag may begin behind the return type.
+            where = [tag[2] for tag in spans if tag[0] <= line <= tag[1]]
+            if line not in in_macro and where and where[-1] != name:
+                yield where[-1], args
+
+    for function, args in places(CAP):
+        yield function, args[-1].removeprefix("X86_FEATURE_"), "word"
+    for macro, place in cap_macros(lines, macros).items():
+        for function, args in places(macro):
+            yield function, args[place], "word"
+    for table, how in ((RAW, "raw CPUID"), (PASS, "one pass")):
+        for name, what in table.items():
+            for function, args in places(name):
+                # A look-up of what the guest executes asks for no capability.
+                if not (how == "raw CPUID" and re.search(r"\bfunction\b|eax", " ".join(args))):
+                    yield function, what.format(".".join(args[1:])), how
+
+
+def table(tree):
+    verbs, exceptions = policy(), opt_outs()
+    kvm = tree / "arch/x86/kvm"
+    files = sorted(kvm.rglob("*.[ch]"))
+    dropped = set()
+    for path in files:
+        dropped |= set(re.findall(r"kvm_cpu_cap_clear\(X86_FEATURE_(\w+)\)", path.read_text()))
+
+    rows = Counter()
+    for path in files:
+        for function, what, how in uses(path):
+            counts = "no"
+            if how == "word":
+                if what not in verbs:
+                    raise SystemExit(f"audit: {path}: {function}: {what} has no row in policy.rs")
+                if what in exceptions:
+                    how = "opt-out"
+                    emulated = [terms for verb, terms in exceptions[what]
+                                if verb in ("advertised", "hidden")]
+                    counts = "no" if emulated == ["always"] else "yes"
+                elif verbs[what] == "runtime":
+                    how = "runtime"
+                else:
+                    counts = "no" if verbs[what] == "emulated" and what not in dropped else "yes"
+            rows[(str(path.relative_to(kvm)), function, what, how, counts)] += 1
+
+    cells = [("File", "Function", "Asks for", "Uses", "Answered by", "Host counts")]
+    cells += [(*row[:3], str(number), *row[3:]) for row, number in sorted(rows.items())]
+    width = [max(map(len, column)) for column in zip(*cells)]
+    rule = " ".join("=" * w for w in width) + "\n"
+    text = [" ".join(c.ljust(w) for c, w in zip(row, width)).rstrip() + "\n" for row in cells]
+    kinds = Counter()
+    for row, number in rows.items():
+        kinds[row[3]] += number
+    total = ", ".join(f"{kinds[k]} {k}" for k in ("word", "opt-out", "runtime", "one pass", "raw CPUID"))
+    return (HEAD + f"There are {sum(kinds.values())} of them: {total}.\n\n" +
+            rule + text[0] + rule + "".join(text[1:]) + rule)
+
+
+def main():
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--check"]):
+        sys.exit(__doc__)
+    text = table(Path(sys.argv[1]))
+    if not sys.argv[2:]:
+        OUT.write_text(text)
+    elif not OUT.is_file() or OUT.read_text() != text:
+        sys.exit("the audit is stale: make audit, and look at what changed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Build what must not build, and see that the compiler says why.
+# usage: must-fail.sh   (after kernel.sh x86-m)
+. "$(dirname "$0")/common.sh"
+
+build=$LAB/build/must-fail
+status=0
+
+# fails TARGET MESSAGE - building $build/TARGET fails, and that is why.
+fails() {
+	local said
+	if said=$(kmake "$LAB" x86-m x86 M="$build" "$1" 2>&1); then
+		echo "built, but should not have: $2"
+		status=1
+	elif ! grep -qF "$2" <<<"$said"; then
+		echo "failed for another reason than: $2"
+		grep -m 5 -E 'error|Error' <<<"$said"
+		status=1
+	fi
+}
+
+# C that asks for a feature in a way; DSCPL is one that KVM does not know.
+asks() {
+	rm -rf "$build"
+	mkdir -p "$build"
+	# shellcheck disable=SC2016 # make's own variables
+	echo 'obj-m := asks.o
+ccflags-y := -I$(srctree)/arch/x86/kvm -I$(objtree)/arch/x86/kvm' >"$build/Kbuild"
+	cat >"$build/asks.c" <<-EOF
+		#include <linux/kvm_host.h>
+		#include "cpuid.h"
+		unsigned long asks(struct kvm_vcpu *vcpu);
+		unsigned long asks(struct kvm_vcpu *vcpu) { $1; }
+	EOF
+}
+
+no_row='KVM does not know this feature: it has no row in arch/x86/kvm/caps/policy.rs'
+uses=('if (guest_cpu_cap_has(vcpu, X86_FEATURE_%s)) return 1' 'if (kvm_cpu_cap_has(X86_FEATURE_%s)) return 1'
+	'if (kvm_cpu_cap_get(X86_FEATURE_%s)) return 1' 'kvm_cpu_cap_set(X86_FEATURE_%s)'
+	'kvm_cpu_cap_clear(X86_FEATURE_%s)' 'kvm_cpu_cap_check_and_set(X86_FEATURE_%s)')
+for use in "${uses[@]}"; do
+	asks "${use//%s/DSCPL}; return 0"
+	fails asks.o "$no_row"
+done
+# That is not for want of a header: with a feature that KVM knows, all of it builds.
+all=$(printf '%s; ' "${uses[@]//%s/AVX}")
+asks "$all return 0"
+if ! said=$(kmake "$LAB" x86-m x86 M="$build" asks.o 2>&1); then
+	echo "does not build with a feature that KVM knows:"
+	tail -n 5 <<<"$said"
+	status=1
+fi
+
+# table FILE SED MESSAGE - the core with FILE edited.
+table() {
+	rm -rf "$build"
+	mkdir -p "$build"
+	cp -r "$ROOT"/{Kbuild,guestcaps_kunit.rs,arch} "$build/"
+	sed -i "$2" "$build/arch/x86/kvm/caps/$1"
+	if cmp -s "$ROOT/arch/x86/kvm/caps/$1" "$build/arch/x86/kvm/caps/$1"; then
+		echo "nothing edited: $2"
+		status=1
+	fi
+	fails guestcaps_kunit.o "$3"
+}
+
+table policy.rs 's/native      XMM3;/native      NX;/' 'the feature is in another word'
+table policy.rs 's/native      XMM3;/&&/' 'a feature has two rows'
+table policy.rs 's/add  VIRT_SSBD /add  DSCPL /' 'no such row'
+table policy.rs 's/native      XMM3;/native      XMM33;/' 'XMM33'
+table optout.rs 's/any: advertised MOVBE /any: advertised CLZERO /' 'is reported for basic functions only'
+table optout.rs 's/any: hidden     MWAIT           if always/svm: hidden     MWAIT           if always/' \
+	'no vCPU is known there'
+table ctrl.rs 's/has(UMIP)/has(MOVBE)/' 'not host AND guest'
+table ctrl.rs 's/has(UMIP)/has(DSCPL)/' 'no row in policy.rs'
+table ctrl.rs 's/^ *PVI  .*/&&/' 'a bit has two rows'
+exit $status
