@@ -169,6 +169,7 @@ TEST_F(view, everything)
 	for (line = table->line; line < &table->line[table->nr]; line++) {
 		const bool plain = !strcmp(line->why, "-");
 		const struct kvm_cpuid_entry2 *e;
+		bool reported = false;
 		u32 reg = 0;
 		int i;
 
@@ -178,9 +179,11 @@ TEST_F(view, everything)
 				continue;
 			/* The second letter tells them apart. */
 			reg = (&e->eax)[line->reg[1] - 'a'];
+			reported = true;
 		}
-		TEST_ASSERT(line->host == (reg >> line->bit & 1), "%s: host is %u", line->name,
-			    line->host);
+		/* KVM may support a feature of a leaf that is behind the host's last. */
+		TEST_ASSERT(!reported || line->host == (reg >> line->bit & 1), "%s: host is %u",
+			    line->name, line->host);
 		TEST_ASSERT(plain == (line->effective == (line->host && line->guest) &&
 				      line->effective == line->guest),
 			    "%s: reason %s", line->name, line->why);
