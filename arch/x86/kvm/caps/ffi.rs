@@ -368,8 +368,12 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_update(
 /// The bits that a guest physical address must not have.
 ///
 /// * `maxphyaddr`: the width of guest physical addresses, in bits.
+///
+/// # Safety
+///
+/// None of its own: it is `unsafe` as its declaration in C is.
 #[export]
-pub(crate) extern "C" fn kvm_reserved_gpa_bits(maxphyaddr: u8) -> u64 {
+pub(crate) unsafe extern "C" fn kvm_reserved_gpa_bits(maxphyaddr: u8) -> u64 {
     guest::reserved_gpa_bits(maxphyaddr)
 }
 
