@@ -24,6 +24,7 @@
 mod ctrl;
 mod feature;
 mod ffi;
+mod generated;
 mod guest;
 mod host;
 mod leaf;
@@ -32,21 +33,3 @@ mod policy;
 mod runtime;
 mod scan;
 mod view;
-
-/// The kernel's own description of CPUID, translated to Rust when the kernel is built.
-mod generated {
-    #![allow(dead_code)]
-
-    use super::{
-        feature::{
-            Feature,
-            KernelFlag, //
-        },
-        leaf::{
-            Leaf,
-            Reg, //
-        }, //
-    };
-
-    include!(env!("KVM_CAPS_GENERATED"));
-}

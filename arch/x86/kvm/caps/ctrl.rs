@@ -23,6 +23,7 @@ use kernel::prelude::*;
 
 use super::{
     feature::{
+        self,
         Feature,
         KernelFlag,
         KernelWords,
@@ -135,11 +136,9 @@ impl Bit {
     #[inline(always)]
     fn allowed(&self, words: &KeptWords, other: impl Fn(&Term) -> bool) -> u64 {
         let allowed = self.terms.iter().all(|term| match term {
-            Term::HasOneOf(features) => features.iter().any(|feature| {
-                let word = words.get(feature.word()).copied().unwrap_or(0);
-
-                word & feature.mask() != 0
-            }),
+            Term::HasOneOf(features) => {
+                features.iter().any(|feature| feature::has(words, *feature))
+            }
             term => other(term),
         });
 
@@ -215,12 +214,9 @@ use bits;
 
 #[kunit_tests(guestcaps_x86_ctrl)]
 mod tests {
-    use super::super::{
-        feature,
-        generated::{
-            NBUGINTS,
-            NR_KVM_CPU_CAPS, //
-        }, //
+    use super::super::generated::{
+        NBUGINTS,
+        NR_KVM_CPU_CAPS, //
     };
     use super::*;
 

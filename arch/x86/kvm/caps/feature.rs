@@ -122,8 +122,9 @@ pub(crate) const NUMBERS: u32 = NR_KVM_CPU_CAPS as u32 * u32::BITS;
 /// One bit for every feature, in words.
 pub(crate) type Words = [u32; NR_KVM_CPU_CAPS];
 
-/// Whether `feature` is in `words`.
-pub(crate) fn has(words: &Words, feature: Feature) -> bool {
+/// Whether `feature` is in `words`, which are KVM's, or as many of them as the kernel keeps.
+#[inline]
+pub(crate) fn has(words: &[u32], feature: Feature) -> bool {
     words
         .get(feature.word())
         .is_some_and(|word| word & feature.mask() != 0)

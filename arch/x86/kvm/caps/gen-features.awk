@@ -41,6 +41,14 @@ function print_const(name, type, arguments) {
 	      " = " type "::new(" arguments ");"
 }
 
+function print_bits(register, module, source, nr, name, bit,	i) {
+	print "/// Numbers of the bits of " register " by name, as `" source "` has them."
+	print "pub(crate) mod " module " {"
+	for (i = 0; i < nr; i++)
+		print "    pub(crate) const " name[i] ": u32 = " bit[name[i]] ";"
+	print "}"
+}
+
 function add_feature(name, w, bit) {
 	if (bit > 31)
 		fatal("feature " name " has bit " bit)
@@ -207,15 +215,7 @@ END {
 		print_const(bug[i], "KernelFlag", ncapints * 32 + bug_number[bug[i]])
 	print "}"
 	print ""
-	print "/// Numbers of the bits of CR4 by name, as `X86_CR4_*_BIT` has them."
-	print "pub(crate) mod cr4 {"
-	for (i = 0; i < nr_cr4; i++)
-		print "    pub(crate) const " cr4[i] ": u32 = " cr4_bit[cr4[i]] ";"
-	print "}"
+	print_bits("CR4", "cr4", "X86_CR4_*_BIT", nr_cr4, cr4, cr4_bit)
 	print ""
-	print "/// Numbers of the bits of EFER by name, as `_EFER_*` has them."
-	print "pub(crate) mod efer {"
-	for (i = 0; i < nr_efer; i++)
-		print "    pub(crate) const " efer[i] ": u32 = " efer_bit[efer[i]] ";"
-	print "}"
+	print_bits("EFER", "efer", "_EFER_*", nr_efer, efer, efer_bit)
 }

@@ -16,24 +16,10 @@ mod prelude {
 }
 
 mod feature;
+mod generated;
 mod host;
 mod leaf;
 mod policy;
-
-mod generated {
-    use super::{
-        feature::{
-            Feature,
-            KernelFlag, //
-        },
-        leaf::{
-            Leaf,
-            Reg, //
-        }, //
-    };
-
-    include!(env!("KVM_CAPS_GENERATED"));
-}
 
 fn main() {
     println!("/* Generated from caps/policy.rs. Do not edit. */");

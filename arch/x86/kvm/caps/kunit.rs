@@ -7,6 +7,7 @@
 
 mod ctrl;
 mod feature;
+mod generated;
 mod guest;
 mod host;
 mod leaf;
@@ -15,18 +16,3 @@ mod policy;
 mod runtime;
 mod scan;
 mod view;
-
-mod generated {
-    use super::{
-        feature::{
-            Feature,
-            KernelFlag, //
-        },
-        leaf::{
-            Leaf,
-            Reg, //
-        }, //
-    };
-
-    include!(env!("KVM_CAPS_GENERATED"));
-}

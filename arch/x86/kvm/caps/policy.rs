@@ -562,18 +562,18 @@ pub(crate) fn name(feature: Feature) -> Option<&'static CStr> {
         .and_then(|name| CStr::from_bytes_with_nul(name).ok())
 }
 
+fn row(feature: Feature) -> Option<&'static Row> {
+    POLICY.iter().find(|row| row.feature == feature)
+}
+
 /// Whether KVM itself sets `feature` in guest CPUID as the vCPU's state changes.
 pub(crate) fn is_runtime(feature: Feature) -> bool {
-    POLICY
-        .iter()
-        .any(|row| row.feature == feature && row.verb == Verb::Runtime)
+    row(feature).is_some_and(|row| row.verb == Verb::Runtime)
 }
 
 /// Whether kvm-intel or kvm-amd may add `feature`, or take it away.
 pub(crate) fn is_vendors_to_change(feature: Feature) -> bool {
-    POLICY
-        .iter()
-        .any(|row| row.feature == feature && row.verb != Verb::Denied)
+    row(feature).is_some_and(|row| row.verb != Verb::Denied)
 }
 
 /// What KVM supports on `host`, before kvm-intel or kvm-amd has a say, and whether the host is

@@ -59,6 +59,12 @@ impl Query {
         Self { function, index }
     }
 
+    /// Whether `entry`, of the query's function, answers.
+    #[inline(always)]
+    fn is_answered_by(&self, entry: &Entry) -> bool {
+        self.index.is_none_or(|index| entry.answers(index))
+    }
+
     /// What a capability word asks for. None if the policy has no feature in it: the word is zero.
     const fn of_word(word: usize) -> Option<Self> {
         match LEAFS[word] {
@@ -246,7 +252,7 @@ fn is_in_range(entry: &Entry) -> bool {
 }
 
 /// The functions that runtime updates look up, a bit each.
-const RUNTIME_FUNCTIONS: u64 = {
+const RUNTIME_FUNCTIONS: u32 = {
     let mut functions = 0;
     let mut slot = 0;
     while slot < MAX_SLOTS {
@@ -262,7 +268,7 @@ const RUNTIME_FUNCTIONS: u64 = {
 #[inline(always)]
 fn answers(entry: &Entry, slot: Slot) -> bool {
     match QUERIES.get(slot) {
-        Some(Some(query)) => query.index.is_none_or(|index| entry.answers(index)),
+        Some(Some(query)) => query.is_answered_by(entry),
         _ => false,
     }
 }
@@ -278,10 +284,7 @@ fn visit_if<const SLOT: Slot>(
         return;
     };
 
-    if open.contains(SLOT)
-        && entry.function == query.function
-        && query.index.is_none_or(|index| entry.answers(index))
-    {
+    if open.contains(SLOT) && entry.function == query.function && query.is_answered_by(entry) {
         *open = open.without(SLOT);
         visit(SLOT, entry);
     }

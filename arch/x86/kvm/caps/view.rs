@@ -79,8 +79,8 @@ impl View<'_> {
     pub(crate) fn next(&self, from: u32) -> Option<Line> {
         (from..feature::NUMBERS)
             .filter_map(Feature::from_number)
+            .find(|(feature, _)| feature::has(self.asked, *feature) || self.caps.has(*feature))
             .map(|(feature, leaf)| self.line(feature, leaf))
-            .find(|line| line.guest || line.effective)
     }
 
     fn line(&self, feature: Feature, leaf: Leaf) -> Line {
