@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whether userspace can have a value.
+
+use super::{
+    condition::{
+        Conditions,
+        AARCH32, //
+    },
+    order::{
+        above,
+        differ, //
+    },
+    row::Limits,
+    Host, //
+};
+
+/// Why a value is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Below the least value, or a granule that can't be: at any time.
+    Least,
+    /// The VM has run, and the value is not the present one.
+    HasRun,
+    /// Above the VM's limit, or not the only possible one.
+    Limit,
+}
+
+impl Limits {
+    /// The fields of a value that nothing can make acceptable.
+    pub(crate) const fn impossible(&self, word: u64, limit: u64) -> u64 {
+        let below = above(self.least ^ self.sign, word ^ self.sign, self.tops) & self.minima;
+        let or = self.or_fields & !differ(word, self.or, self.tops);
+        let neither = differ(word, limit, self.tops) & differ(word, self.safe, self.tops);
+        below & !or | neither & self.always
+    }
+
+    /// The bits in which a value can't differ from the limit, but does, and the fields that are
+    /// above it.
+    pub(crate) const fn excess(&self, word: u64, limit: u64) -> (u64, u64) {
+        let fixed = (word ^ limit) & self.fixed;
+        let mut fields = above(word ^ self.order, limit ^ self.order, self.tops) & self.ordered;
+        if self.higher != 0 {
+            fields |= above(word, self.up_to, self.tops) & self.higher;
+        }
+        if self.or_zero != 0 {
+            let something = differ(word, 0, self.tops);
+            let nothing_else = !differ(limit, 0, self.tops);
+            fields = fields & (something | !self.or_zero) | something & nothing_else & self.or_zero;
+        }
+        if self.exact != 0 {
+            let neither = differ(word, limit, self.tops) & differ(word, self.safe, self.tops);
+            fields |= neither & self.exact;
+        }
+        (fixed, fields)
+    }
+}
+
+/// Judges what userspace writes to a register: the value to store, or why it is refused.
+///
+/// `now` is the register's value if the VM has run, when nothing can change any more. The order of
+/// rules is KVM's: values that it once handed out; impossible ones; the first run; the limit.
+pub(crate) fn check(
+    index: usize,
+    conditions: Conditions,
+    host: &dyn Host,
+    word: u64,
+    now: Option<u64>,
+) -> Result<u64, Refusal> {
+    let Some(limits) = Limits::of(index, conditions) else {
+        return Err(Refusal::Limit);
+    };
+    // AArch32's registers ignore writes if the VM has no AArch32.
+    if limits.needs.has(AARCH32) && !conditions.has(AARCH32) {
+        return Ok(0);
+    }
+    let conditions = conditions.derived(limits.conditions, host);
+    let host = host.word(index);
+    let limit = limits.default(host, conditions);
+    let word = limits.forgive(word, host, conditions);
+    if (limits.minima | limits.always) != 0 && limits.impossible(word, limit) != 0 {
+        return Err(Refusal::Least);
+    }
+    if let Some(now) = now {
+        return if word == now {
+            Ok(word)
+        } else {
+            Err(Refusal::HasRun)
+        };
+    }
+    if word != limit && (!limits.is_there(conditions) || limits.excess(word, limit) != (0, 0)) {
+        return Err(Refusal::Limit);
+    }
+    Ok(word)
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ID registers that KVM keeps per VM, and VMs that differ in what they show there.
+ */
+#ifndef SELFTEST_KVM_ARM64_ID_REGS_H
+#define SELFTEST_KVM_ARM64_ID_REGS_H
+
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+#include "vgic.h"
+
+#define ID_REG(name)		{ #name, SYS_##name }
+#define ID_UNALLOCATED(crm, op2)	{ "S3_0_0_C" #crm "_" #op2, sys_reg(3, 0, 0, crm, op2) }
+
+/* In the order of their encodings: op0=3, op1=0, CRn=0, CRm=1 to 7; then CTR_EL0. */
+static const struct id_reg {
+	const char *name;
+	u32 encoding;
+} id_regs[] = {
+	ID_REG(ID_PFR0_EL1),
+	ID_REG(ID_PFR1_EL1),
+	ID_REG(ID_DFR0_EL1),
+	ID_REG(ID_AFR0_EL1),
+	ID_REG(ID_MMFR0_EL1),
+	ID_REG(ID_MMFR1_EL1),
+	ID_REG(ID_MMFR2_EL1),
+	ID_REG(ID_MMFR3_EL1),
+	ID_REG(ID_ISAR0_EL1),
+	ID_REG(ID_ISAR1_EL1),
+	ID_REG(ID_ISAR2_EL1),
+	ID_REG(ID_ISAR3_EL1),
+	ID_REG(ID_ISAR4_EL1),
+	ID_REG(ID_ISAR5_EL1),
+	ID_REG(ID_MMFR4_EL1),
+	ID_REG(ID_ISAR6_EL1),
+	ID_REG(MVFR0_EL1),
+	ID_REG(MVFR1_EL1),
+	ID_REG(MVFR2_EL1),
+	ID_UNALLOCATED(3, 3),
+	ID_REG(ID_PFR2_EL1),
+	ID_REG(ID_DFR1_EL1),
+	ID_REG(ID_MMFR5_EL1),
+	ID_UNALLOCATED(3, 7),
+	ID_REG(ID_AA64PFR0_EL1),
+	ID_REG(ID_AA64PFR1_EL1),
+	ID_REG(ID_AA64PFR2_EL1),
+	ID_UNALLOCATED(4, 3),
+	ID_REG(ID_AA64ZFR0_EL1),
+	ID_REG(ID_AA64SMFR0_EL1),
+	ID_UNALLOCATED(4, 6),
+	ID_REG(ID_AA64FPFR0_EL1),
+	ID_REG(ID_AA64DFR0_EL1),
+	ID_REG(ID_AA64DFR1_EL1),
+	ID_REG(ID_AA64DFR2_EL1),
+	ID_UNALLOCATED(5, 3),
+	ID_REG(ID_AA64AFR0_EL1),
+	ID_REG(ID_AA64AFR1_EL1),
+	ID_UNALLOCATED(5, 6),
+	ID_UNALLOCATED(5, 7),
+	ID_REG(ID_AA64ISAR0_EL1),
+	ID_REG(ID_AA64ISAR1_EL1),
+	ID_REG(ID_AA64ISAR2_EL1),
+	ID_REG(ID_AA64ISAR3_EL1),
+	ID_UNALLOCATED(6, 4),
+	ID_UNALLOCATED(6, 5),
+	ID_UNALLOCATED(6, 6),
+	ID_UNALLOCATED(6, 7),
+	ID_REG(ID_AA64MMFR0_EL1),
+	ID_REG(ID_AA64MMFR1_EL1),
+	ID_REG(ID_AA64MMFR2_EL1),
+	ID_REG(ID_AA64MMFR3_EL1),
+	ID_REG(ID_AA64MMFR4_EL1),
+	ID_UNALLOCATED(7, 5),
+	ID_UNALLOCATED(7, 6),
+	ID_UNALLOCATED(7, 7),
+	ID_REG(CTR_EL0),
+};
+
+#define NUM_ID_REGS	ARRAY_SIZE(id_regs)
+
+static inline u64 id_reg(unsigned int i)
+{
+	return KVM_ARM64_SYS_REG(id_regs[i].encoding);
+}
+
+/* Which interrupt controller a VM has. */
+enum irqchip { NO_IRQCHIP, VGIC_V3 };
+
+/* What a VM is created with. */
+static const struct id_vm {
+	const char *name;
+	u64 features;		/* of KVM_ARM_VCPU_INIT */
+	bool mte;
+	enum irqchip irqchip;
+} id_vms[] = {
+	{ "plain" },
+	{ "vgic-v3", .irqchip = VGIC_V3 },
+	{ "sve", BIT(KVM_ARM_VCPU_SVE) },
+	{ "ptrauth", BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) | BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC) },
+	{ "pmu", BIT(KVM_ARM_VCPU_PMU_V3) },
+	{ "mte", .mte = true },
+	{ "nested", BIT(KVM_ARM_VCPU_HAS_EL2), .irqchip = VGIC_V3 },
+	{ "nested-e2h0", BIT(KVM_ARM_VCPU_HAS_EL2) | BIT(KVM_ARM_VCPU_HAS_EL2_E2H0),
+	  .irqchip = VGIC_V3 },
+	{ "nested-all", BIT(KVM_ARM_VCPU_HAS_EL2) | BIT(KVM_ARM_VCPU_SVE) |
+	  BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) | BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC) |
+	  BIT(KVM_ARM_VCPU_PMU_V3), .mte = true, .irqchip = VGIC_V3 },
+};
+
+static inline bool id_vm_is_possible(const struct id_vm *config)
+{
+	static const struct {
+		int feature;
+		int cap;
+	} needs[] = {
+		{ KVM_ARM_VCPU_SVE, KVM_CAP_ARM_SVE },
+		{ KVM_ARM_VCPU_PTRAUTH_ADDRESS, KVM_CAP_ARM_PTRAUTH_ADDRESS },
+		{ KVM_ARM_VCPU_PMU_V3, KVM_CAP_ARM_PMU_V3 },
+		{ KVM_ARM_VCPU_HAS_EL2, KVM_CAP_ARM_EL2 },
+		{ KVM_ARM_VCPU_HAS_EL2_E2H0, KVM_CAP_ARM_EL2_E2H0 },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(needs); i++) {
+		if (config->features & BIT(needs[i].feature) && !kvm_has_cap(needs[i].cap))
+			return false;
+	}
+	return !config->mte || kvm_has_cap(KVM_CAP_ARM_MTE);
+}
+
+#define ID_VM_CODE	0x0
+#define ID_VM_MMIO	0x100000
+#define ID_VM_GICD	0x8000000
+#define ID_VM_GICR	0x8100000
+
+/* A VM with one vCPU, that is initialized but has not run. */
+static inline struct kvm_vm *id_vm_create(const struct id_vm *config, struct kvm_vcpu **vcpu)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	struct kvm_vcpu_init init = {};
+
+	if (config->mte)
+		vm_enable_cap(vm, KVM_CAP_ARM_MTE, 0);
+	*vcpu = __vm_vcpu_add(vm, 0);
+	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
+	init.features[0] = config->features;
+	vcpu_ioctl(*vcpu, KVM_ARM_VCPU_INIT, &init);
+	return vm;
+}
+
+/* Without page tables, which vgic_v3_setup() wants. */
+static inline void id_vm_create_vgic_v3(struct kvm_vm *vm)
+{
+	int fd = __kvm_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V3);
+	u64 dist = ID_VM_GICD, redist = REDIST_REGION_ATTR_ADDR(1UL, ID_VM_GICR, 0, 0);
+	u32 irqs = 64;
+
+	TEST_ASSERT(fd >= 0, KVM_IOCTL_ERROR(KVM_CREATE_DEVICE, fd));
+	kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &irqs);
+	kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &dist);
+	kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION,
+			    &redist);
+	__vgic_v3_init(fd);
+	close(fd);
+}
+
+/*
+ * Have the guest read all registers: its MMU is off, and it stores each to an address where
+ * nothing is.
+ */
+static inline void id_vm_read(const struct id_vm *config, struct kvm_vm *vm,
+			      struct kvm_vcpu *vcpu, u64 *values)
+{
+	struct kvm_run *run = vcpu->run;
+	u32 *code;
+	int sve = KVM_ARM_VCPU_SVE;
+
+	if (config->irqchip == VGIC_V3)
+		id_vm_create_vgic_v3(vm);
+	if (config->features & BIT(KVM_ARM_VCPU_SVE))
+		vcpu_ioctl(vcpu, KVM_ARM_VCPU_FINALIZE, &sve);
+	if (config->features & BIT(KVM_ARM_VCPU_PMU_V3)) {
+		if (config->irqchip == VGIC_V3) {
+			int irq = 23;
+
+			vcpu_device_attr_set(vcpu, KVM_ARM_VCPU_PMU_V3_CTRL,
+					     KVM_ARM_VCPU_PMU_V3_IRQ, &irq);
+		}
+		vcpu_device_attr_set(vcpu, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT,
+				     NULL);
+	}
+
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, ID_VM_CODE, 0, 1, 0);
+	code = addr_gpa2hva(vm, ID_VM_CODE);
+	for (int i = 0; i < NUM_ID_REGS; i++) {
+		*code++ = 0xd5200000 | id_regs[i].encoding;	/* mrs x0, <register> */
+		*code++ = 0xf9000020;				/* str x0, [x1] */
+	}
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), ID_VM_CODE);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[1]), ID_VM_MMIO);
+
+	for (int i = 0; i < NUM_ID_REGS; i++) {
+		vcpu_run(vcpu);
+		TEST_ASSERT(run->exit_reason == KVM_EXIT_MMIO &&
+			    run->mmio.phys_addr == ID_VM_MMIO && run->mmio.is_write,
+			    "the guest did not read %s", id_regs[i].name);
+		memcpy(&values[i], run->mmio.data, sizeof(values[i]));
+	}
+}
+
+#endif
