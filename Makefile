@@ -12,7 +12,7 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare bench audit races baseline series refresh \
+.PHONY: help run test shell kernel kunit selftests compare bench audit map races baseline series refresh \
 	clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,7 @@ help:
 ## make compare     what KVM says of CPUID on the unmodified kernel and on ours, on all x86 hosts
 ## make bench       count instructions on the unmodified kernel and on ours
 ## make audit       write the table of all places in KVM that ask what a guest may use
+## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
 ## make races       races of debugfs and KVM_SET_CPUID2, on a kernel with KASAN and lockdep
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
@@ -70,6 +71,13 @@ audit:
 	@scripts/setup.sh series
 	@scripts/source.sh
 	@bash -c '. scripts/common.sh; exec scripts/audit.py "$$LAB/linux"'
+
+# HOST is only what was said to make: some shells have a variable of that name.
+map:
+	@scripts/setup.sh series
+	@scripts/source.sh
+	@bash -c '. scripts/common.sh; exec scripts/map.py "$$@"' map \
+		$(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)")
 
 races:
 	@scripts/setup.sh kernel x86

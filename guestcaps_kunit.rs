@@ -4,6 +4,10 @@
 
 use kernel::prelude::*;
 
+#[cfg(CONFIG_ARM64)]
+#[path = "arch/arm64/kvm/idregs/kunit.rs"]
+mod arm64;
+
 #[cfg(CONFIG_X86_64)]
 #[path = "arch/x86/kvm/caps/kunit.rs"]
 mod x86;

@@ -82,6 +82,7 @@ check "unsafe and bindings only in ffi.rs" unsafe_only_in_ffi
 check "replaced C is gone" replaced_c_is_gone
 check "what must not build does not, and the compiler says why" scripts/must-fail.sh
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
+check "map: Documentation's drawing is that of the table" scripts/map.py --check
 check "guestcaps_kunit.ko builds out of tree" module_for_any_kernel
 check "shellcheck" shellcheck scripts/*.sh .ci/run
 check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload

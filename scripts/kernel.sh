@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Configure and build a kernel of the lab, unless it is there already.
-# usage: kernel.sh CONFIG [base]   CONFIG: x86, x86-m, x86-debug or arm64; base: the unmodified kernel
+# usage: kernel.sh CONFIG [base]   CONFIG: as in scripts/configs; base: the unmodified kernel
 # Builds in $LAB/build/CONFIG, or $BASE/build/CONFIG.
 . "$(dirname "$0")/common.sh"
 
@@ -13,8 +13,8 @@ name=kernel-$config${2:+-$2}
 
 case $config in
 x86*) arch=x86 image=arch/x86/boot/bzImage seconds=600 ;;
-arm64) arch=arm64 image=arch/arm64/boot/Image seconds=720 ;;
-*) die "no configuration $config: x86, x86-m, x86-debug or arm64" ;;
+arm64*) arch=arm64 image=arch/arm64/boot/Image seconds=720 ;;
+*) die "no configuration $config: x86, x86-m, x86-debug, arm64, arm64-64k or arm64-debug" ;;
 esac
 
 fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")

@@ -50,10 +50,11 @@ patches=("${patches[@]:1}") # without the cover letter
 (same_tree)
 say "series: git am of out/ on Linux $VERSION gives the lab's tree, $(git -C "$tree" rev-parse --short 'guestcaps^{tree}')"
 
+# Names of ID register fields are as the Arm ARM has them.
 status=0
 for patch in "${patches[@]}"; do
 	(cd "$tree" && scripts/checkpatch.pl --strict --quiet --show-types --codespell \
-		--ignore FILE_PATH_CHANGES "$patch") || status=1
+		--ignore FILE_PATH_CHANGES,CAMELCASE "$patch") || status=1
 done
 [ $status -eq 0 ] || die "checkpatch has complaints, see above"
 (cd "$tree" && scripts/get_maintainer.pl --no-rolestats "${patches[@]}" 2>/dev/null) >"$out/recipients" || true

@@ -6,9 +6,10 @@ usage: test.py [--lane LANE]... [--run RUN]... [--only kunit|selftests|host] [--
                [--baseline | --compare | --races]
 
 A run is a boot of one lane on one emulated host. Its expected verdicts are in
-scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there in
-scripts/baseline/RUN.cpuid. scripts/baseline/new has those of tests for what the unmodified kernel
-does not have. --baseline boots the unmodified kernel and writes those files anew,
+scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there, or
+of ID registers, in scripts/baseline/RUN.cpuid or .idregs; of the latter, what may differ is in
+scripts/baseline/idregs-differences. scripts/baseline/new has the verdicts of tests for what the
+unmodified kernel does not have. --baseline boots the unmodified kernel and writes those files anew,
 --compare boots both kernels and compares the latter. --races runs what may race, and KUnit, on a
 kernel with KASAN and lockdep.
 """
@@ -31,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 BASELINE = SCRIPTS / "baseline"
 NEW = BASELINE / "new"
+DIFFERENCES = BASELINE / "idregs-differences"
 X86_IMAGE = "arch/x86/boot/bzImage"
 ARM64_IMAGE = "arch/arm64/boot/Image"
 
@@ -57,13 +59,14 @@ class Run:
     limit: int                      # seconds for one selftest
     cpu: str = ""
     append: str = ""
+    options: str = ""
     modules: tuple = ()
     kunit: bool = False
     tests: tuple = ()               # none: all that the baseline has
     like: str = ""                  # another run, with the same emulated host and the same verdicts
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
-    cpuid: list = field(default_factory=list)
+    said: list = field(default_factory=list)
     error: str = ""
 
     @property
@@ -81,9 +84,14 @@ class Run:
                 result[name] = (verdict, reason)
         return result
 
-    def recorded_cpuid(self):
-        """What KVM says of CPUID in the unmodified kernel: a digest of the host, then entries."""
-        path = BASELINE / f"{self.like or self.name}.cpuid"
+    @property
+    def says(self):
+        """The program that prints what KVM says of its features, and the record's suffix."""
+        return ("supported_cpuid", "cpuid") if self.arch == "x86" else ("idregs_sweep", "idregs")
+
+    def recorded_said(self):
+        """What KVM says in the unmodified kernel: a digest of the host, then the rest."""
+        path = BASELINE / f"{self.like or self.name}.{self.says[1]}"
         return path.read_text().splitlines() if path.is_file() else []
 
     def new(self):
@@ -102,6 +110,7 @@ class Run:
 FEP = "force_emulation_prefix=1"
 OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "reserved_ctrl_bits_test", "cpuid_test",
                "monitor_mwait_test")
+ID_REGS = ("id_reg_limits_test", "id_reg_debugfs_test", "set_id_regs", "aarch32_id_regs")
 # What CR4 and EFER stand for, but for what the kernel itself needs.
 TURNED_OFF = "nofsgsbase nopku no5lvl clearcpuid=umip,smep,smap,pcid,fxsr_opt,xsave"
 
@@ -128,12 +137,25 @@ RUNS = [
     # TCG boots none of AMD's old models that the selftests, built for x86-64-v2, run on.
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd")),
-    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300),
+    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True),
+    Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+        options="-machine mte=on"),
+    Run("arm64-protected", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=protected",
+        tests=ID_REGS),
+    Run("arm64-no-sve", "arm64", "arm64", ARM64_IMAGE, 300, cpu="max,sve=off", tests=ID_REGS),
+    Run("arm64-neoverse-n1", "arm64", "arm64", ARM64_IMAGE, 300, cpu="neoverse-n1",
+        tests=ID_REGS),
+    Run("arm64-neoverse-v1", "arm64", "arm64", ARM64_IMAGE, 300, cpu="neoverse-v1",
+        tests=ID_REGS),
+    Run("arm64-a64fx", "arm64", "arm64", ARM64_IMAGE, 300, cpu="a64fx", tests=ID_REGS),
+    Run("arm64-cortex-a57", "arm64", "arm64", ARM64_IMAGE, 300, cpu="cortex-a57", tests=ID_REGS),
 ]
 
 RACES = [
     Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append=f"kvm.{FEP}", kunit=True,
         tests=OTHER_HOSTS, like="amd"),
+    Run("arm64-races", "arm64", "arm64-debug", ARM64_IMAGE, 900, kunit=True, tests=ID_REGS,
+        like="arm64"),
 ]
 
 # Tests that say nothing under emulation, or take too long there, by run: not run at all.
@@ -203,12 +225,48 @@ def parse_kunit(log):
     return verdicts
 
 
-def cpuid_lines(console):
-    """What supported_cpuid printed: a line for the host, and one for each entry that KVM has."""
+def said_lines(console):
+    """What supported_cpuid or idregs_sweep printed: a digest of the host, then line by line."""
     host = [x for x in console if x.startswith("host ")]
-    found = [x for x in console if re.match("(supported|emulated|guest) ", x)]
+    found = [x for x in console if re.match("(supported|emulated|guest|writable|vm) ", x)]
     digest = hashlib.sha256("\n".join(host).encode()).hexdigest()
     return [f"host {digest}"] + found if found else []
+
+
+def idregs(lines):
+    """{(VM, register): what KVM accepts there} from lines of idregs_sweep, and {} for "writable"."""
+    result = {}
+    for line in lines:
+        if line.startswith("vm "):
+            _, name, register, rest = (line + " ").split(" ", 3)
+            result[name, register] = rest.split()
+        elif line.startswith("writable "):
+            result["writable", line.split()[1]] = line.split()[2:]
+    # Other VMs list only what is not as in the first one.
+    for name, register in list(result):
+        if name == "plain":
+            for other in {n for n, r in result if n not in ("plain", "writable")}:
+                result.setdefault((other, register), result["plain", register])
+    return result
+
+
+def differences(run, unmodified, ours):
+    """Lines in which two kernels differ, but for documented ones."""
+    if run.arch == "x86":
+        return list(difflib.unified_diff(unmodified, ours, "unmodified", "ours", lineterm="", n=0))
+    rules = [line.split("#")[0].split() for line in DIFFERENCES.read_text().splitlines()
+             if line and not line.startswith("#")]
+    before, after = idregs(unmodified), idregs(ours)
+    result = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key, ["missing"]), after.get(key, ["missing"])
+        gone = " ".join(x for x in old if x not in new) or "-"
+        come = " ".join(x for x in new if x not in old) or "-"
+        if old != new and not any(all(map(re.fullmatch, rule, (*key, gone.replace(" ", ","),
+                                                               come.replace(" ", ","))))
+                                  for rule in rules):
+            result.append(f"{' '.join(key)}: {gone} -> {come}")
+    return result
 
 
 def parse(run, console, kunit):
@@ -219,7 +277,7 @@ def parse(run, console, kunit):
         lines = lines[:lines.index("guestcaps: dmesg begin")]
     else:
         run.error = "the lane did not reach its end"
-    run.cpuid = cpuid_lines(lines)
+    run.said = said_lines(lines)
     run.results, run.output = parse_selftests(lines)
     if kunit:
         cases = parse_kunit(log)
@@ -236,14 +294,14 @@ def parse(run, console, kunit):
 
 # Without KVM every test skips itself.
 NEEDS_KVM = "[ -c /dev/kvm ] || exit 3"
-CPUID = "/kselftest/kvm/supported_cpuid"
+PROGRAMS = "/kselftest/kvm"
 
 
 def job(run, wanted):
-    """What the guest does: kselftest's own runner over the wanted tests, and more on x86."""
+    """What the guest does: kselftest's own runner over the wanted tests, and what KVM says."""
     lines = [NEEDS_KVM]
-    if wanted and run.arch == "x86":
-        lines.append(CPUID)
+    if wanted:
+        lines.append(f"{PROGRAMS}/{run.says[0]}")
     if wanted and run.modules:
         lines.append((SCRIPTS / "guest/reload").read_text())
     if wanted:
@@ -256,7 +314,7 @@ def boot(run, unmodified, job_text, kunit):
     tree = PLACE["BASE" if unmodified else "LAB"]
     log = PLACE["LOGS"] / f"boot-{run.name}{'-base' if unmodified else ''}.log"
     build = tree / "build" / run.config
-    env = dict(os.environ, CPU=run.cpu, APPEND=run.append)
+    env = dict(os.environ, CPU=run.cpu, APPEND=run.append, OPTIONS=run.options)
     if kunit:
         env["APPEND"] += " kunit.enable=1 kunit.autorun=1 kunit.filter_glob=guestcaps*"
     with tempfile.TemporaryDirectory() as folder:
@@ -323,33 +381,34 @@ class Tally:
     def add_run(self, run, wanted):
         if run.error:
             self.add(run.name, "boot", "fail", output=run.error)
-        if wanted and run.arch == "x86":
-            self.add_cpuid(run)
+        if wanted:
+            self.add_said(run)
         expected = run.expected()
         for name, verdict in run.results.items():
             if name.startswith("kunit "):
                 self.add(run.name, name, verdict, output=run.output[name])
             else:
                 want, reason = expected.get(name, ("a recorded verdict: make baseline", ""))
-                same_host = name not in expected or run.cpuid[:1] == run.recorded_cpuid()[:1]
+                same_host = name not in expected or run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
         for name in expected.keys() - run.results.keys():
             if name.partition(":")[0] in wanted:
                 self.add(run.name, name, "did not run", expected[name][0])
 
-    def add_cpuid(self, run):
-        """Holds what KVM says of CPUID against what the unmodified kernel says on such a host."""
-        recorded = run.recorded_cpuid()
+    def add_said(self, run):
+        """Holds what KVM says against what the unmodified kernel says on such a host."""
+        recorded = run.recorded_said()
         verdict, lines = "fail", []
-        if run.cpuid and recorded and run.cpuid[0] != recorded[0]:
+        if run.said and recorded and run.said[0] != recorded[0]:
             verdict = "skip"        # another emulator than the recorded one: make compare
-        elif run.cpuid == recorded:
-            verdict = "pass"
+        elif run.said and recorded:
+            lines = differences(run, recorded, run.said)
+            verdict = "fail" if lines else "pass"
         else:
-            lines = difflib.unified_diff(recorded or ["nothing recorded"], run.cpuid, "unmodified",
-                                         "ours", lineterm="", n=0)
-        self.add(run.name, "what KVM says of CPUID, byte by byte", verdict,
-                 output="\n".join(lines))
+            lines = ["nothing recorded" if run.said else "nothing said"]
+        what = ("CPUID, byte by byte" if run.arch == "x86" else
+                "ID registers, value by value, but for documented differences")
+        self.add(run.name, f"what KVM says of {what}", verdict, output="\n".join(lines))
 
     def report(self):
         if self.known:
@@ -397,8 +456,8 @@ def record(run):
             verdict = run.results[name]
             reason = reasons.get(name, "") if verdict not in ("pass", "skip") else ""
             out.write(f"{verdict} {name}{' # ' + reason if reason else ''}\n")
-    if run.cpuid:
-        (BASELINE / f"{run.name}.cpuid").write_text("\n".join(run.cpuid) + "\n")
+    if run.said:
+        (BASELINE / f"{run.name}.{run.says[1]}").write_text("\n".join(run.said) + "\n")
 
 
 # -- Builds --------------------------------------------------------------------------------------
@@ -427,24 +486,26 @@ def host_checks(tally):
 
 
 def compare(runs):
-    """What KVM says of CPUID on each host, both kernels booted."""
+    """What KVM says of CPUID or of ID registers on each host, both kernels booted."""
     tally = Tally()
     script("source.sh")
     script("source.sh", "base")
-    script("selftests.sh", "x86")
     for config in dict.fromkeys(run.config for run in runs):
+        script("selftests.sh", config.partition("-")[0])
         script("kernel.sh", config)
         script("kernel.sh", config, "base")
 
     def go(run):
         said = []
         for unmodified in (True, False):
-            boot(run, unmodified, f"{NEEDS_KVM}\n{CPUID}\n", False)
-            said.append([x for x in run.cpuid if not x.startswith("host ")])
-        same = said[0] == said[1] and said[0] and not run.error
-        say(f"  {run.name}: {len(said[0])} entries, {'the same' if same else 'not the same'}")
-        tally.add(run.name, "what KVM says of CPUID", "pass" if same else "fail", output=run.error or
-                  "\n".join(difflib.unified_diff(*said, "unmodified", "ours", lineterm="", n=0)))
+            boot(run, unmodified, f"{NEEDS_KVM}\n{PROGRAMS}/{run.says[0]}\n", False)
+            said.append([x for x in run.said if not x.startswith("host ")])
+        lines = differences(run, *said)
+        same = said[0] and said[1] and not lines and not run.error
+        say(f"  {run.name}: {len(said[0])} lines, {'the same' if same else 'not the same'}"
+            f"{', but for documented differences' if same and said[0] != said[1] else ''}")
+        tally.add(run.name, "what KVM says", "pass" if same else "fail",
+                  output=run.error or "\n".join(lines))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(go, runs))
@@ -466,7 +527,7 @@ def main():
     runs = [r for r in runs if not args.lane or r.lane in args.lane]
     runs = [r for r in runs if not args.run or r.name in args.run]
     if args.compare:
-        return compare([r for r in runs if r.arch == "x86"])
+        return compare(runs)
     if args.only == "host":
         runs = []
     if args.only == "kunit":

@@ -14,6 +14,9 @@
 #include "sys_regs.h"
 #include "vgic/vgic.h"
 
+#define CREATE_TRACE_POINTS
+#include "idregs_trace.h"
+
 static struct kvm_idregs_host host __ro_after_init;
 
 static_assert(KVM_IDREG_CTR == KVM_ARM_ID_REG_NUM);
@@ -124,19 +127,77 @@ void kvm_idregs_finalize(struct kvm *kvm)
 	}
 }
 
+/* What a VM's limits depend on now. */
+static u32 now_conditions(const struct kvm *kvm)
+{
+	return (kvm->arch.idreg_conditions & ~UNAFFECTED) | unaffected();
+}
+
+/* The slot of the @n-th refusal: the last ones are kept. */
+static struct kvm_idreg_refusal *refusal(struct kvm *kvm, unsigned int n)
+{
+	return &kvm->arch.idreg_refusals[n % KVM_NR_IDREG_REFUSALS];
+}
+
+static noinline void trace_refusal(const struct kvm *kvm, const struct kvm_idreg_refusal *why,
+				   u32 conditions)
+{
+	struct kvm_idreg_field field;
+
+	if (kvm_idreg_explain(why, &host, conditions, &field))
+		trace_kvm_idreg_refused(kvm, &field);
+}
+
 int kvm_idregs_set(struct kvm *kvm, u32 id, u64 val)
 {
+	struct kvm_idreg_refusal *why = refusal(kvm, kvm->arch.nr_idreg_refusals);
 	u64 *reg = __vm_id_reg(&kvm->arch, id);
 	bool has_run = kvm_vm_has_ran_once(kvm);
-	u32 conditions = (kvm->arch.idreg_conditions & ~UNAFFECTED) | unaffected();
+	u32 conditions = now_conditions(kvm);
 	int ret;
 
 	lockdep_assert_held(&kvm->arch.config_lock);
 
-	ret = kvm_idreg_check(idreg_index(id), &host, conditions, &val, has_run ? reg : NULL);
-	if (!ret && !has_run)
+	ret = kvm_idreg_check(idreg_index(id), &host, conditions, &val, has_run ? reg : NULL, why);
+	if (ret) {
+		kvm->arch.nr_idreg_refusals++;
+		if (trace_kvm_idreg_refused_enabled())
+			trace_refusal(kvm, why, conditions);
+	} else if (!has_run) {
 		*reg = val;
+	}
 	return ret;
+}
+
+/* The @n-th of the last refusals, the oldest first, described. */
+bool kvm_idregs_refused(struct kvm *kvm, unsigned int n, struct kvm_idreg_field *field)
+{
+	unsigned int nr = kvm->arch.nr_idreg_refusals;
+
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	if (nr > KVM_NR_IDREG_REFUSALS)
+		n += nr - KVM_NR_IDREG_REFUSALS;
+	return n < nr && kvm_idreg_explain(refusal(kvm, n), &host, now_conditions(kvm), field);
+}
+
+/* The field of a register of a VM that has bit @msb. */
+bool kvm_idregs_field(struct kvm *kvm, unsigned int index, unsigned int msb,
+		      struct kvm_idreg_field *field)
+{
+	u64 val = kvm_read_vm_id_reg(kvm, idreg_id(index));
+
+	return kvm_idreg_describe(index, msb, &host, now_conditions(kvm), val, field);
+}
+
+u64 kvm_idregs_highest(struct kvm *kvm, u32 id)
+{
+	return kvm_idreg_default(idreg_index(id), &host, now_conditions(kvm));
+}
+
+u64 kvm_idregs_lowest(struct kvm *kvm, u32 id)
+{
+	return kvm_idreg_lowest(idreg_index(id), &host, now_conditions(kvm));
 }
 
 u64 kvm_idregs_writable(u32 id)

@@ -6,7 +6,7 @@
 #
 # For each register that KVM keeps per VM and shows as an ID register, CTR_EL0 and S3_0_0_C<1-7>_<0-7>,
 # a Register: its name, its encoding, and its fields from the highest bit to the lowest. Reserved bits
-# are fields too, named as gen-sysreg.awk names them.
+# are fields too, named as gen-sysreg.awk names them; so are all bits of encodings without a register.
 
 function fatal(msg) {
 	print "Error at " FILENAME ":" NR ": " msg > "/dev/stderr"
@@ -28,6 +28,21 @@ function field(constructor, bits, name, _bits) {
 	printf "        Field::%s(%d, %d, \"%s\"", constructor, msb, lsb, name
 }
 
+function start(name, op0, op1, crn, crm, op2) {
+	reg = name
+	next_bit = 63
+	count++
+	seen[crm, op2] = 1
+	list = list "    &" reg ",\n"
+	printf "pub(crate) const %s: Register = Register::new(\n", reg
+	printf "    \"%s\",\n    [%d, %d, %d, %d, %d],\n    &[\n", reg, op0, op1, crn, crm, op2
+}
+
+function end() {
+	print "    ],\n);\n"
+	reg = ""
+}
+
 BEGIN {
 	print "// Generated file - do not edit"
 	print ""
@@ -40,7 +55,17 @@ END {
 		fatal("no end of " reg)
 	if (count == 0)
 		fatal("no ID registers")
-	print "pub(crate) const ALLOCATED: [&Register; " count "] = ["
+	for (crm = 1; crm <= 7; crm++) {
+		for (op2 = 0; op2 <= 7; op2++) {
+			if ((crm, op2) in seen)
+				continue
+			start("S3_0_0_C" crm "_" op2, 3, 0, 0, crm, op2)
+			field("res0", "63:0", "")
+			print "),"
+			end()
+		}
+	}
+	print "pub(crate) const ALL: [&Register; " count "] = ["
 	printf "%s", list
 	print "];"
 }
@@ -49,12 +74,7 @@ END {
 
 reg == "" && $1 == "Sysreg" &&
 (($3 == 3 && $4 == 0 && $5 == 0 && $6 >= 1 && $6 <= 7) || $2 == "CTR_EL0") {
-	reg = $2
-	next_bit = 63
-	count++
-	list = list "    &" reg ",\n"
-	printf "pub(crate) const %s: Register = Register::new(\n", reg
-	printf "    \"%s\",\n    [%d, %d, %d, %d, %d],\n    &[\n", reg, $3, $4, $5, $6, $7
+	start($2, $3, $4, $5, $6, $7)
 	next
 }
 
@@ -63,8 +83,7 @@ reg == "" { next }
 $1 == "EndSysreg" {
 	if (next_bit != -1)
 		fatal("bits " next_bit ":0 of " reg " are undescribed")
-	print "    ],\n);\n"
-	reg = ""
+	end()
 	next
 }
 

@@ -4,60 +4,7 @@
  */
 #include <sys/utsname.h>
 
-#include "kvm_util.h"
-#include "processor.h"
-#include "test_util.h"
-
-#define ID_REG(name)	{ #name, SYS_##name }
-
-/* In the order of their encodings: op0=3, op1=0, CRn=0, CRm=1 to 7; then CTR_EL0. */
-static const struct {
-	const char *name;
-	u32 encoding;
-} id_regs[] = {
-	ID_REG(ID_PFR0_EL1),
-	ID_REG(ID_PFR1_EL1),
-	ID_REG(ID_DFR0_EL1),
-	ID_REG(ID_AFR0_EL1),
-	ID_REG(ID_MMFR0_EL1),
-	ID_REG(ID_MMFR1_EL1),
-	ID_REG(ID_MMFR2_EL1),
-	ID_REG(ID_MMFR3_EL1),
-	ID_REG(ID_ISAR0_EL1),
-	ID_REG(ID_ISAR1_EL1),
-	ID_REG(ID_ISAR2_EL1),
-	ID_REG(ID_ISAR3_EL1),
-	ID_REG(ID_ISAR4_EL1),
-	ID_REG(ID_ISAR5_EL1),
-	ID_REG(ID_MMFR4_EL1),
-	ID_REG(ID_ISAR6_EL1),
-	ID_REG(MVFR0_EL1),
-	ID_REG(MVFR1_EL1),
-	ID_REG(MVFR2_EL1),
-	ID_REG(ID_PFR2_EL1),
-	ID_REG(ID_DFR1_EL1),
-	ID_REG(ID_MMFR5_EL1),
-	ID_REG(ID_AA64PFR0_EL1),
-	ID_REG(ID_AA64PFR1_EL1),
-	ID_REG(ID_AA64PFR2_EL1),
-	ID_REG(ID_AA64ZFR0_EL1),
-	ID_REG(ID_AA64SMFR0_EL1),
-	ID_REG(ID_AA64FPFR0_EL1),
-	ID_REG(ID_AA64DFR0_EL1),
-	ID_REG(ID_AA64DFR1_EL1),
-	ID_REG(ID_AA64AFR0_EL1),
-	ID_REG(ID_AA64AFR1_EL1),
-	ID_REG(ID_AA64ISAR0_EL1),
-	ID_REG(ID_AA64ISAR1_EL1),
-	ID_REG(ID_AA64ISAR2_EL1),
-	ID_REG(ID_AA64ISAR3_EL1),
-	ID_REG(ID_AA64MMFR0_EL1),
-	ID_REG(ID_AA64MMFR1_EL1),
-	ID_REG(ID_AA64MMFR2_EL1),
-	ID_REG(ID_AA64MMFR3_EL1),
-	ID_REG(ID_AA64MMFR4_EL1),
-	ID_REG(CTR_EL0),
-};
+#include "id_regs.h"
 
 static u64 masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
 
@@ -68,6 +15,29 @@ static u64 writable(u64 id)
 {
 	return masks[KVM_ARM_FEATURE_ID_RANGE_IDX(OP(id, OP0), OP(id, OP1), OP(id, CRN),
 						  OP(id, CRM), OP(id, OP2))];
+}
+
+/* Fields of which the host has something else than the VM can have, if KVM says so. */
+static void show_limits(struct kvm_vm *vm)
+{
+	char path[128], line[256], field[64], rule[24], kind[16];
+	unsigned long long host, limit, value;
+	int msb, lsb;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/idregs_limits", getpid(), vm->fd);
+	f = fopen(path, "r");
+	if (!f)
+		return;
+	printf("\nWhere the host has something else than this VM can have\n");
+	printf("%-28s %5s %5s %5s\n", "field", "host", "limit", "VM");
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s [%d:%d] host 0x%llx limit 0x%llx vm 0x%llx %15s %23s", field,
+			   &msb, &lsb, &host, &limit, &value, kind, rule) == 8 && host != limit)
+			printf("%-28s %#5llx %#5llx %#5llx  %s%s%s\n", field, host, limit, value,
+			       rule, strcmp(kind, rule) ? ", " : "", strcmp(kind, rule) ? kind : "");
+	}
+	fclose(f);
 }
 
 int main(void)
@@ -87,7 +57,7 @@ int main(void)
 	printf("%-18s  %-16s  writable bits\n", "register", "value");
 
 	for (i = 0; i < ARRAY_SIZE(id_regs); i++) {
-		id = KVM_ARM64_SYS_REG(id_regs[i].encoding);
+		id = id_reg(i);
 		value = vcpu_get_reg(vcpu, id);
 		if (!value && !writable(id)) {
 			zero++;
@@ -96,6 +66,7 @@ int main(void)
 		printf("%-18s  %016lx  %016lx\n", id_regs[i].name, value, writable(id));
 	}
 	printf("\n%d more are zero, and stay so.\n", zero);
+	show_limits(vm);
 
 	kvm_vm_free(vm);
 	return 0;

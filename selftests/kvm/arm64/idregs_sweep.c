@@ -3,14 +3,15 @@
  * Say what KVM accepts in ID registers: for each of them, and each of the sixteen values of each of
  * its sixteen hexadecimal digits, the others being as they are in the beginning. On a line:
  *
- *	VM REGISTER DEFAULT [+DIGIT:ACCEPTED[/CHANGED]]... [!DIGIT:EBUSY/EINVAL]...
+ *	vm VM REGISTER DEFAULT [+DIGIT:ACCEPTED[/CHANGED]]... [!DIGIT:EBUSY/EINVAL]...
  *
  * ACCEPTED are the values taken, a bit each, CHANGED those of them that read back as another one;
  * digits in which only the default is accepted are left out. Behind "!", the values that are
  * refused after the VM has run, by their error; without, all but the present one are EBUSY. WI
  * stands for a register in which all values are accepted, and none changes anything. Of VMs
  * but the first, registers that are as in the first one are left out. Also what
- * KVM_ARM_GET_REG_WRITABLE_MASKS says, and what the guest reads where that is something else.
+ * KVM_ARM_GET_REG_WRITABLE_MASKS says, and what the guest reads where that is something else; and
+ * what the host lets programs see of its own ID registers.
  */
 #include "id_regs.h"
 
@@ -127,8 +128,24 @@ static void sweep_vm(const struct id_vm *config)
 			strcpy(first[i], text[i]);
 		else if (!strcmp(first[i], text[i]))
 			continue;
-		printf("%s %s\n", config->name, text[i]);
+		printf("vm %s %s\n", config->name, text[i]);
 	}
+}
+
+#define show_host(name)	printf("host %s %016lx\n", #name, (u64)read_sysreg_s(SYS_##name))
+
+static void show_hosts_registers(void)
+{
+	show_host(MIDR_EL1);
+	show_host(ID_AA64PFR0_EL1);
+	show_host(ID_AA64PFR1_EL1);
+	show_host(ID_AA64ISAR0_EL1);
+	show_host(ID_AA64ISAR1_EL1);
+	show_host(ID_AA64ISAR2_EL1);
+	show_host(ID_AA64MMFR0_EL1);
+	show_host(ID_AA64MMFR1_EL1);
+	show_host(ID_AA64MMFR2_EL1);
+	show_host(CTR_EL0);
 }
 
 int main(void)
@@ -137,6 +154,7 @@ int main(void)
 	struct reg_mask_range range = { .addr = (u64)masks };
 	struct kvm_vm *vm = vm_create_barebones();
 
+	show_hosts_registers();
 	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
 	for (int i = 0; i < ARRAY_SIZE(masks); i++) {
 		if (masks[i])

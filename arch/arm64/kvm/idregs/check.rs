@@ -17,17 +17,27 @@ use super::{
 
 /// Why a value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Reason {
     /// Below the least value, or a granule that can't be: at any time.
-    Least,
+    Impossible,
     /// The VM has run, and the value is not the present one.
     HasRun,
     /// Above the VM's limit, or not the only possible one.
     Limit,
 }
 
+/// A refused value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Why it is refused.
+    pub(crate) reason: Reason,
+    /// The highest bit of the highest field that is to blame.
+    pub(crate) msb: u32,
+}
+
 impl Limits {
     /// The fields of a value that nothing can make acceptable.
+    #[inline(always)]
     pub(crate) const fn impossible(&self, word: u64, limit: u64) -> u64 {
         let below = above(self.least ^ self.sign, word ^ self.sign, self.tops) & self.minima;
         let or = self.or_fields & !differ(word, self.or, self.tops);
@@ -35,13 +45,12 @@ impl Limits {
         below & !or | neither & self.always
     }
 
-    /// The bits in which a value can't differ from the limit, but does, and the fields that are
-    /// above it.
-    pub(crate) const fn excess(&self, word: u64, limit: u64) -> (u64, u64) {
-        let fixed = (word ^ limit) & self.fixed;
+    /// The fields of a value that are not within the limit.
+    #[inline(always)]
+    pub(crate) const fn excess(&self, word: u64, limit: u64) -> u64 {
         let mut fields = above(word ^ self.order, limit ^ self.order, self.tops) & self.ordered;
         if self.higher != 0 {
-            fields |= above(word, self.up_to, self.tops) & self.higher;
+            fields |= above(word ^ self.sign, self.up_to ^ self.sign, self.tops) & self.higher;
         }
         if self.or_zero != 0 {
             let something = differ(word, 0, self.tops);
@@ -52,7 +61,20 @@ impl Limits {
             let neither = differ(word, limit, self.tops) & differ(word, self.safe, self.tops);
             fields |= neither & self.exact;
         }
-        (fixed, fields)
+        if (word ^ limit) & self.fixed != 0 {
+            fields |= differ(word & self.fixed, limit & self.fixed, self.tops);
+        }
+        fields
+    }
+}
+
+impl Refusal {
+    /// A refusal for the highest of some fields.
+    fn new(reason: Reason, fields: u64) -> Self {
+        Self {
+            reason,
+            msb: (u64::BITS - 1).saturating_sub(fields.leading_zeros()),
+        }
     }
 }
 
@@ -60,6 +82,7 @@ impl Limits {
 ///
 /// `now` is the register's value if the VM has run, when nothing can change any more. The order of
 /// rules is KVM's: values that it once handed out; impossible ones; the first run; the limit.
+#[inline(always)]
 pub(crate) fn check(
     index: usize,
     conditions: Conditions,
@@ -68,7 +91,7 @@ pub(crate) fn check(
     now: Option<u64>,
 ) -> Result<u64, Refusal> {
     let Some(limits) = Limits::of(index, conditions) else {
-        return Err(Refusal::Limit);
+        return Err(Refusal::new(Reason::Limit, 0));
     };
     // AArch32's registers ignore writes if the VM has no AArch32.
     if limits.needs.has(AARCH32) && !conditions.has(AARCH32) {
@@ -78,18 +101,28 @@ pub(crate) fn check(
     let host = host.word(index);
     let limit = limits.default(host, conditions);
     let word = limits.forgive(word, host, conditions);
-    if (limits.minima | limits.always) != 0 && limits.impossible(word, limit) != 0 {
-        return Err(Refusal::Least);
+    if limits.minima | limits.always != 0 {
+        let fields = limits.impossible(word, limit);
+        if fields != 0 {
+            return Err(Refusal::new(Reason::Impossible, fields));
+        }
     }
     if let Some(now) = now {
-        return if word == now {
-            Ok(word)
-        } else {
-            Err(Refusal::HasRun)
-        };
+        if word == now {
+            return Ok(word);
+        }
+        return Err(Refusal::new(Reason::HasRun, differ(word, now, limits.tops)));
     }
-    if word != limit && (!limits.is_there(conditions) || limits.excess(word, limit) != (0, 0)) {
-        return Err(Refusal::Limit);
+    if word == limit {
+        return Ok(word);
+    }
+    let fields = if limits.is_there(conditions) {
+        limits.excess(word, limit)
+    } else {
+        differ(word, limit, limits.tops)
+    };
+    if fields != 0 {
+        return Err(Refusal::new(Reason::Limit, fields));
     }
     Ok(word)
 }

@@ -27,6 +27,7 @@ impl Compat {
 
 impl Limits {
     /// What userspace means by a value.
+    #[inline(always)]
     pub(crate) fn forgive(&self, mut word: u64, host: u64, conditions: Conditions) -> u64 {
         for compat in &self.compats {
             if compat.mask == 0 {

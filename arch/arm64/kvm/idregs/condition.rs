@@ -45,7 +45,8 @@ macro_rules! conditions {
         $($(#[$doc])* pub(crate) const $name: Conditions = Conditions(1 << $bit);)*
 
         impl Conditions {
-            /// Every condition, with its name.
+            /// Every condition, with its name, for tests and drawings.
+            #[allow(dead_code)]
             pub(crate) const ALL: &'static [(&'static str, Conditions)] =
                 &[$((stringify!($name), $name)),*];
         }

@@ -17,6 +17,7 @@ use super::{
 };
 
 impl Patch {
+    #[inline(always)]
     const fn apply(&self, word: u64, conditions: Conditions) -> u64 {
         if conditions.has(self.condition) == self.holds {
             word & !self.mask | self.value
@@ -28,11 +29,13 @@ impl Patch {
 
 impl Limits {
     /// The limits of a register, if there is one of that index.
+    #[inline(always)]
     pub(crate) fn of(index: usize, conditions: Conditions) -> Option<&'static Self> {
         LIMITS[usize::from(conditions.has(NESTED))].get(index)
     }
 
     /// Whether the VM has the register.
+    #[inline(always)]
     pub(crate) const fn is_there(&self, conditions: Conditions) -> bool {
         self.needs.0 & !conditions.0 == 0
     }
@@ -74,6 +77,7 @@ impl Limits {
 }
 
 /// The value a VM starts with in a register; zero if there is none of that index.
+#[inline(always)]
 pub(crate) fn default(index: usize, conditions: Conditions, host: &dyn Host) -> u64 {
     let Some(limits) = Limits::of(index, conditions) else {
         return 0;

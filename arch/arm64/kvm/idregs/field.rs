@@ -140,13 +140,6 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    /// An encoding that the architecture has not allocated: all bits are reserved.
-    pub(crate) const UNALLOCATED: Self = Self {
-        name: "",
-        encoding: [0; 5],
-        fields: &[Field::res0(63, 0, "RES0_63_0")],
-    };
-
     pub(super) const fn new(
         name: &'static str,
         encoding: [usize; 5],
@@ -159,12 +152,12 @@ impl Register {
         }
     }
 
-    /// Its place in arrays of registers.
+    /// Its place in arrays of registers; `NUM_REGISTERS` if KVM does not keep it per VM.
     pub(crate) const fn index(&self) -> usize {
         match self.encoding {
             [3, 3, 0, 0, 1] => CTR_EL0,
             [3, 0, 0, crm, op2] if 1 <= crm && crm <= 7 && op2 <= 7 => (crm - 1) * 8 + op2,
-            _ => panic!("not a register that KVM keeps per VM"),
+            _ => NUM_REGISTERS,
         }
     }
 

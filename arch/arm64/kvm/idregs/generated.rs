@@ -12,10 +12,11 @@ include!(env!("KVM_IDREGS_GENERATED"));
 
 /// All registers, by their index.
 pub(crate) const REGISTERS: [Register; NUM_REGISTERS] = {
-    let mut registers = [Register::UNALLOCATED; NUM_REGISTERS];
+    // Each has its own place: there are as many as places, and index() tells them apart.
+    let mut registers = [*ALL[0]; NUM_REGISTERS];
     let mut i = 0;
-    while i < ALLOCATED.len() {
-        registers[ALLOCATED[i].index()] = *ALLOCATED[i];
+    while i < ALL.len() {
+        registers[ALL[i].index()] = *ALL[i];
         i += 1;
     }
     registers

@@ -21,6 +21,7 @@ impl dyn Host + '_ {
     ///
     /// That is cpufeature's, but for ID_DFR0_EL1.PerfMon: KVM's PMU is made from the host's
     /// AArch64 one, so ID_AA64DFR0_EL1.PMUVer decides.
+    #[inline(always)]
     pub(crate) fn word(&self, index: usize) -> u64 {
         let word = self.sanitised(index);
         if index != index!(ID_DFR0_EL1) {

@@ -19,5 +19,8 @@ mod host;
 mod limits;
 mod order;
 mod row;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
+mod view;
 
 use host::Host;

@@ -15,5 +15,8 @@ mod host;
 mod limits;
 mod order;
 mod row;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
+mod view;
 
 use host::Host;

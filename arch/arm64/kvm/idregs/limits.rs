@@ -321,6 +321,9 @@ const TABLE: &[Rows] = limits! {
         AES:            up_to(AES2);
         SVEver:         up_to(SVE2p3);
     }
+    /// Hidden, as ID_AA64PFR1_EL1.SME is. Named here for views to show what the host has.
+    ID_AA64SMFR0_EL1 {
+    }
     ID_AA64FPFR0_EL1 {
         F8CVT:          up_to(IMP).exact(NI);
         F8FMA:          up_to(IMP).exact(NI);

@@ -24,6 +24,7 @@ pub(crate) enum Order {
 }
 
 /// The fields in which `a` is above `b`, as unsigned numbers.
+#[inline(always)]
 pub(crate) const fn above(a: u64, b: u64, tops: u64) -> u64 {
     // Below its top, a field of `b` can be reduced by that of `a` without a borrow from the next
     // field: the top is set beforehand, and survives if the rest of `a` is not above that of `b`.
@@ -32,6 +33,7 @@ pub(crate) const fn above(a: u64, b: u64, tops: u64) -> u64 {
 }
 
 /// The fields in which `a` and `b` differ.
+#[inline(always)]
 pub(crate) const fn differ(a: u64, b: u64, tops: u64) -> u64 {
     above(a, b, tops) | above(b, a, tops)
 }

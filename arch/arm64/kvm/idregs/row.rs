@@ -300,7 +300,10 @@ impl Row {
             );
         }
         assert!(
-            matches!(row.order, Order::LowerSafe) && !row.fixed && row.irqchip.is_none(),
+            matches!(row.order, Order::LowerSafe)
+                && !row.fixed
+                && row.or.is_none()
+                && row.irqchip.is_none(),
             "order and the like are said once, for both"
         );
         self.nested = Some(Nested {
@@ -380,6 +383,10 @@ pub(crate) struct Limits {
     pub(super) tops: u64,
     /// Their lowest bits.
     pub(super) bottoms: u64,
+    /// Whether the table has the register: cpufeature then knows the host's value.
+    pub(super) is_listed: bool,
+    /// Bits of fields that have a row.
+    pub(super) rows: u64,
     /// Fields whose value comes from the host.
     pub(super) hosted: u64,
     /// The same, all their bits.
@@ -436,6 +443,8 @@ impl Limits {
         conditions: Conditions::NONE,
         tops: 0,
         bottoms: 0,
+        is_listed: false,
+        rows: 0,
         hosted: 0,
         from_host: 0,
         sign: 0,
@@ -483,6 +492,8 @@ impl Limits {
     const fn add(mut self, row: Row) -> Self {
         let field = row.field;
         let (mask, top, lsb) = (field.mask(), field.top(), field.lsb);
+        assert!(self.rows & mask == 0, "the field has a row already");
+        self.rows |= mask;
         self.sign |= row.sign() << lsb;
         self.given &= !mask;
         match row.verb {
@@ -646,18 +657,13 @@ pub(super) const fn compile(table: &[Rows], nested: bool) -> [Limits; NUM_REGIST
         assert!(!seen[index], "the register has rows already");
         seen[index] = true;
         let mut limits = all[index];
-        let mut with_row = 0;
+        limits.is_listed = true;
         limits.needs = *condition;
         limits.conditions = *condition;
         let mut j = 0;
         while j < rows.len() {
             let row = rows[j];
             assert!(row.register == index);
-            assert!(
-                with_row & row.field.mask() == 0,
-                "the field has a row already"
-            );
-            with_row |= row.field.mask();
             limits = limits.add(if nested { row.as_nested() } else { row });
             j += 1;
         }
