@@ -23,11 +23,11 @@ help:
 ## make kernel      only build the kernel
 ## make kunit       only run the KUnit suites of the lane
 ## make selftests   only run the KVM selftests of the lane; TESTS="cpuid_test ..." picks some
-## make compare     what KVM says of CPUID on the unmodified kernel and on ours, on all x86 hosts
+## make compare     what KVM says of CPUID and ID registers, unmodified and ours, on all hosts
 ## make bench       count instructions on the unmodified kernel and on ours
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
-## make races       races of debugfs and KVM_SET_CPUID2, on a kernel with KASAN and lockdep
+## make races       races of debugfs with ioctls, on kernels with KASAN and lockdep
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
 ## make refresh     bring commits in the lab's kernel tree back to series/
@@ -61,11 +61,11 @@ kunit selftests:
 	@scripts/test.py --lane $(lane) --only $@ $(if $(TESTS),--tests "$(TESTS)")
 
 compare:
-	@scripts/setup.sh kernel x86 intel
+	@scripts/setup.sh kernel x86 intel arm64
 	@scripts/test.py --compare
 
 bench:
-	@scripts/bench.sh
+	@scripts/bench.sh $(ARCH)
 
 audit:
 	@scripts/setup.sh series

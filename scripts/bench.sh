@@ -1,35 +1,43 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Count instructions on the unmodified kernel and on ours, and show both with their ratio.
-# usage: bench.sh
-# Each instruction of the emulated machine is one tick of its TSC, so the same kernel gives the same
-# figures on any machine.
+# usage: bench.sh x86|arm64
+# Each instruction of the emulated machine is one tick of its counter, so the same kernel gives the
+# same figures on any machine.
 . "$(dirname "$0")/common.sh"
 
-"$ROOT/scripts/setup.sh" kernel x86
+arch=${1:?}
+case $arch in
+x86) lane=amd image=arch/x86/boot/bzImage program=guest_caps_bench what=kvm_amd ;;
+arm64) lane=arm64 image=arch/arm64/boot/Image program=idregs_bench what=arm64 ;;
+*) die "no architecture $arch: x86 or arm64" ;;
+esac
+
+"$ROOT/scripts/setup.sh" kernel "$arch"
 "$ROOT/scripts/source.sh"
 "$ROOT/scripts/source.sh" base
-"$ROOT/scripts/kernel.sh" x86
-"$ROOT/scripts/kernel.sh" x86 base
-"$ROOT/scripts/selftests.sh" x86 demo
+"$ROOT/scripts/kernel.sh" "$arch"
+"$ROOT/scripts/kernel.sh" "$arch" base
+"$ROOT/scripts/selftests.sh" "$arch" demo
 
 job=$LAB/bench.job
-echo /bin/guest_caps_bench >"$job"
+echo /bin/$program >"$job"
 
 count() {
 	local log=$LOGS/bench-$2.log
 	say "  Counting on $1."
 	SMP=1 CPU=max OPTIONS='-icount shift=0,sleep=off' TIMEOUT=${TIMEOUT:-600} \
-		boot_or_die "$log" amd "$3/build/x86/arch/x86/boot/bzImage" \
-		"$LAB/selftests/x86/demo.cpio" "$job"
+		boot_or_die "$log" $lane "$3/build/$arch/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
 	grep -E '^[0-9]+ [K0-9]' "$log" >"$LAB/bench.$2"
 }
 
-# What would be kvm.ko, if KVM were a module: code and constants, in bytes.
+# KVM's code and constants, in bytes: on x86 what would be kvm.ko, if KVM were a module.
 text() {
-	local build=$1/build/x86
-	(cd "$build" && "llvm-ar$LLVM" t arch/x86/kvm/built-in.a | grep -vE '/(vmx|svm)/' |
-		xargs "llvm-size$LLVM" | awk 'NR > 1 { sum += $1 } END { print sum, "kvm.ko, bytes of text" }')
+	local build=$1/build/$arch kvm='KVM'
+	[ "$arch" = arm64 ] || kvm=kvm.ko
+	(cd "$build" && "llvm-ar$LLVM" t "arch/$arch/kvm/built-in.a" | grep -vE '/(vmx|svm)/' |
+		xargs "llvm-size$LLVM" |
+		awk -v kvm=$kvm 'NR > 1 { sum += $1 } END { print sum, kvm ", bytes of text" }')
 }
 
 count "the unmodified kernel" base "$BASE"
@@ -38,7 +46,8 @@ text "$BASE" >>"$LAB/bench.base"
 text "$LAB" >>"$LAB/bench.lab"
 
 say
-awk 'BEGIN { printf "%-62s %10s %10s %7s\n", "instructions (icount), kvm_amd", "unmodified", "ours", "ratio" }
+awk -v what="instructions (icount), $what" \
+	'BEGIN { printf "%-62s %10s %10s %7s\n", what, "unmodified", "ours", "ratio" }
 	{ count = $1; sub(/^[0-9]+ /, "") }
 	FNR == NR { base[$0] = count; next }
 	$0 in base { printf "%-62s %10d %10d %7.3f\n", $0, base[$0], count, count / base[$0] }' \

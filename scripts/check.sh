@@ -28,10 +28,10 @@ rust_format() {
 # nothing may be said.
 clippy() {
 	local said
-	rm -f "$LAB/build/x86/$1"
-	said=$(kmake "$LAB" x86 x86 "$1" 2>&1) || { echo "$said"; return 1; }
+	rm -f "$LAB/build/$1/$2"
+	said=$(kmake "$LAB" "$1" "$1" "$2" 2>&1) || { echo "$said"; return 1; }
 	if grep -A 20 -E '^(warning|error)' <<<"$said"; then return 1; fi
-	[ -s "$LAB/build/x86/$1" ]
+	[ -s "$LAB/build/$1/$2" ]
 }
 
 # "No panic, ever": the object would refer to core::panicking.
@@ -56,7 +56,8 @@ unsafe_only_in_ffi() {
 replaced_c_is_gone() {
 	local path name found=0
 	while read -r path name; do
-		if git -C "$LAB/linux" grep -nw "$name" guestcaps -- "$(dirname "$path")"; then found=1; fi
+		if git -C "$LAB/linux" grep -nw "$name" guestcaps -- \
+			":(glob)$(dirname "$path")/*"; then found=1; fi
 	done < <(cat series/*/drops)
 	[ "$found" -eq 0 ]
 }
@@ -66,24 +67,28 @@ module_for_any_kernel() {
 	rm -rf "$build"
 	mkdir -p "$build"
 	cp -r Kbuild guestcaps_kunit.rs arch "$build/"
-	if ! kmake "$LAB" x86-m x86 M="$build" >"$LOGS/module.log" 2>&1; then
+	if ! kmake "$LAB" "$1" "$2" M="$build" "$3" >"$LOGS/module.log" 2>&1; then
 		tail -n 20 "$LOGS/module.log"
 		return 1
 	fi
-	[ -s "$build/guestcaps_kunit.ko" ]
+	[ -s "$build/$3" ]
 }
 
-crate=arch/x86/kvm/caps/caps.o
+x86=arch/x86/kvm/caps/caps.o
+arm64=arch/arm64/kvm/idregs/idregs.o
 check "rustfmt" rust_format
-check "clippy and rustc have nothing to say" clippy $crate
-check "no panicking path, KVM=y" no_panic "$LAB/build/x86/$crate"
-check "no panicking path, KVM=m" no_panic "$LAB/build/x86-m/$crate"
+check "clippy and rustc have nothing to say, x86" clippy x86 $x86
+check "clippy and rustc have nothing to say, arm64" clippy arm64 $arm64
+check "no panicking path, x86, KVM=y" no_panic "$LAB/build/x86/$x86"
+check "no panicking path, x86, KVM=m" no_panic "$LAB/build/x86-m/$x86"
+check "no panicking path, arm64" no_panic "$LAB/build/arm64/$arm64"
 check "unsafe and bindings only in ffi.rs" unsafe_only_in_ffi
 check "replaced C is gone" replaced_c_is_gone
 check "what must not build does not, and the compiler says why" scripts/must-fail.sh
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
-check "guestcaps_kunit.ko builds out of tree" module_for_any_kernel
+check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x86 guestcaps_kunit.ko
+check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o
 check "shellcheck" shellcheck scripts/*.sh .ci/run
 check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload
 check "python compiles" python3 -m compileall -q scripts

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Build what must not build, and see that the compiler says why.
-# usage: must-fail.sh   (after kernel.sh x86-m)
+# usage: must-fail.sh   (after kernel.sh x86-m and arm64)
 . "$(dirname "$0")/common.sh"
 
 build=$LAB/build/must-fail
 status=0
 
-# fails TARGET MESSAGE - building $build/TARGET fails, and that is why.
+# fails TARGET MESSAGE [CONFIG] - building $build/TARGET fails, and that is why.
 fails() {
-	local said
-	if said=$(kmake "$LAB" x86-m x86 M="$build" "$1" 2>&1); then
+	local said config=${3:-x86-m}
+	if said=$(kmake "$LAB" "$config" "${config%%-*}" M="$build" "$1" 2>&1); then
 		echo "built, but should not have: $2"
 		status=1
 	elif ! grep -qF "$2" <<<"$said"; then
@@ -52,18 +52,20 @@ if ! said=$(kmake "$LAB" x86-m x86 M="$build" asks.o 2>&1); then
 	status=1
 fi
 
-# table FILE SED MESSAGE - the core with FILE edited.
-table() {
+# edited CONFIG FILE SED MESSAGE - a core with FILE edited.
+edited() {
 	rm -rf "$build"
 	mkdir -p "$build"
 	cp -r "$ROOT"/{Kbuild,guestcaps_kunit.rs,arch} "$build/"
-	sed -i "$2" "$build/arch/x86/kvm/caps/$1"
-	if cmp -s "$ROOT/arch/x86/kvm/caps/$1" "$build/arch/x86/kvm/caps/$1"; then
-		echo "nothing edited: $2"
+	sed -i "$3" "$build/$2"
+	if cmp -s "$ROOT/$2" "$build/$2"; then
+		echo "nothing edited: $3"
 		status=1
 	fi
-	fails guestcaps_kunit.o "$3"
+	fails guestcaps_kunit.o "$4" "$1"
 }
+table() { edited x86-m "arch/x86/kvm/caps/$1" "${@:2}"; }
+limits() { edited arm64 arch/arm64/kvm/idregs/limits.rs "$@"; }
 
 table policy.rs 's/native      XMM3;/native      NX;/' 'the feature is in another word'
 table policy.rs 's/native      XMM3;/&&/' 'a feature has two rows'
@@ -75,4 +77,16 @@ table optout.rs 's/any: hidden     MWAIT           if always/svm: hidden     MWA
 table ctrl.rs 's/has(UMIP)/has(MOVBE)/' 'not host AND guest'
 table ctrl.rs 's/has(UMIP)/has(DSCPL)/' 'no row in policy.rs'
 table ctrl.rs 's/^ *PVI  .*/&&/' 'a bit has two rows'
+
+limits 's/^        RME: .*/&&/' 'the field has a row already'
+limits 's/^    ID_MMFR5_EL1 if AARCH32 {/    ID_MMFR4_EL1 if AARCH32 {/' 'has no such field in this register'
+limits 's/^        RME: .*/        RMEE: up_to(NI);/' 'has no such field in this register'
+limits 's/^        RME: .*/        RME: up_to(IMPP);/' 'has no such value in this field'
+limits 's/^        WRPs: .*/        WRPs: up_to(16);/' "the field can't hold this value"
+limits 's/^        RME: .*/        RME: up_to(NI).nested(up_to(IMP));/' \
+	'the limit under nested virtualization is above the plain one'
+limits 's/^        RME: .*/        RES0_3_0: up_to(NI);/' 'has no such field in this register'
+limits 's/^        RAZ_7_2: .*/        RAZ_7_2: up_to(1);/' 'reserved bits have no limit'
+limits 's/^        RES1_31_31: .*/        RES1_31_31: res0();/' 'not zero, says arch'
+limits 's/^    ID_MMFR5_EL1 if /    ID_MMFR9_EL1 if /' 'ID_MMFR9_EL1'
 exit $status

@@ -44,7 +44,7 @@ build() {
 }
 
 demo=(guest_caps guest_caps_bench guest_caps_view supported_cpuid)
-[ "$arch" = x86 ] || demo=(idregs)
+[ "$arch" = x86 ] || demo=(idregs idregs_bench idregs_explain)
 
 state() {
 	git -C "$LAB/linux" rev-parse 'HEAD^{tree}'

@@ -209,7 +209,7 @@ static void test_races(void)
 
 	for (int i = 0; i < ARRAY_SIZE(reader); i++)
 		TEST_ASSERT(!pthread_create(&reader[i], NULL, read_all, &done), "no thread");
-	for (int round = 0; round < 100; round++) {
+	for (int round = 0; round < 30; round++) {
 		struct kvm_vcpu *vcpu;
 		struct kvm_vm *vm = id_vm_create(&id_vms[0], &vcpu);
 		u64 asked;

@@ -49,9 +49,6 @@ impl Limits {
     #[inline(always)]
     pub(crate) const fn excess(&self, word: u64, limit: u64) -> u64 {
         let mut fields = above(word ^ self.order, limit ^ self.order, self.tops) & self.ordered;
-        if self.higher != 0 {
-            fields |= above(word ^ self.sign, self.up_to ^ self.sign, self.tops) & self.higher;
-        }
         if self.or_zero != 0 {
             let something = differ(word, 0, self.tops);
             let nothing_else = !differ(limit, 0, self.tops);

@@ -405,7 +405,7 @@ pub(crate) struct Limits {
     pub(super) order: u64,
     /// Fields that may go down in that order.
     pub(super) ordered: u64,
-    /// Those that may not be above `up_to` nevertheless.
+    /// Those for which that is up.
     pub(super) higher: u64,
     /// Those that may be zero nevertheless.
     pub(super) or_zero: u64,

@@ -31,7 +31,7 @@ pub(crate) enum Rule {
     Fixed,
     /// The limit, and what is lower.
     LowerSafe,
-    /// The limit, and what is higher, up to the highest value known.
+    /// The limit, and what is higher: a promise to do less than any value that is known.
     HigherSafe,
     /// The same, and zero.
     HigherOrZeroSafe,
@@ -95,7 +95,7 @@ impl Limits {
         word |= self.sign & ordered & !minima;
         word |= self.least & minima & !or;
         word |= self.or & or;
-        word |= self.up_to & higher;
+        word |= higher & !self.sign;
         word |= self.safe & exact;
         word
     }
