@@ -90,7 +90,8 @@ check "map: Documentation's drawing is that of the table" scripts/map.py --check
 check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x86 guestcaps_kunit.ko
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o
 check "shellcheck" shellcheck scripts/*.sh .ci/run
-check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload
+check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload \
+	scripts/guest/explain
 check "python compiles" python3 -m compileall -q scripts
 check "series: git am gives the lab's tree, checkpatch" scripts/post.sh
 exit $status

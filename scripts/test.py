@@ -302,6 +302,8 @@ def job(run, wanted):
     lines = [NEEDS_KVM]
     if wanted:
         lines.append(f"{PROGRAMS}/{run.says[0]}")
+    if wanted and run.arch == "arm64":
+        lines.append("explain() {\n" + (SCRIPTS / "guest/explain").read_text() + "}\nexplain")
     if wanted and run.modules:
         lines.append((SCRIPTS / "guest/reload").read_text())
     if wanted:
@@ -445,13 +447,13 @@ def programs(run):
 def record(run):
     """Writes the verdicts of the unmodified kernel, and keeps the reasons that people gave."""
     reasons = {name: reason for name, (_, reason) in run.recorded().items() if reason}
-    new = {name.partition(":")[0] for name in run.new()}
+    new = run.new()
     BASELINE.mkdir(exist_ok=True)
     with open(BASELINE / run.name, "w", encoding="utf-8") as out:
         host = f", -cpu {run.cpu}" if run.cpu else ""
         out.write(f"# Verdicts of unmodified Linux on lane {run.lane}{host}. Made by: make baseline\n")
         for name in sorted(n for n in run.results if not n.startswith("kunit ")):
-            if name.partition(":")[0] in new:
+            if name in new:
                 continue
             verdict = run.results[name]
             reason = reasons.get(name, "") if verdict not in ("pass", "skip") else ""

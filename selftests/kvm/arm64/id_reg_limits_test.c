@@ -289,12 +289,12 @@ static void test_config(const struct id_vm *config)
 	struct kvm_vm *vm;
 
 	if (!id_vm_is_possible(config)) {
-		ksft_test_result_skip("%s: not possible on this host\n", config->name);
+		ksft_test_result_skip("%s\n", config->name);
 		return;
 	}
 	vm = id_vm_create(config, &vcpu);
 	if (!read_limits(vm)) {
-		ksft_test_result_skip("%s: no debugfs\n", config->name);
+		ksft_test_result_skip("%s\n", config->name);
 		kvm_vm_free(vm);
 		return;
 	}
