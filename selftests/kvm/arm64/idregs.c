@@ -34,8 +34,8 @@ static void show_limits(struct kvm_vm *vm)
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%63s [%d:%d] host 0x%llx limit 0x%llx vm 0x%llx %15s %23s", field,
 			   &msb, &lsb, &host, &limit, &value, kind, rule) == 8 && host != limit)
-			printf("%-28s %#5llx %#5llx %#5llx  %s%s%s\n", field, host, limit, value,
-			       rule, strcmp(kind, rule) ? ", " : "", strcmp(kind, rule) ? kind : "");
+			printf("%-28s %#5llx %#5llx %#5llx  %s%s\n", field, host, limit, value,
+			       rule, strcmp(kind, "writable") ? "" : ", writable");
 	}
 	fclose(f);
 }
