@@ -57,7 +57,8 @@ static void read_set(const char *path, struct set *set)
 		u64 word;
 		int i;
 
-		if (sscanf(line, "%31s %31s", name, value) != 2)
+		/* idregs prints fields as well, REGISTER.FIELD. */
+		if (sscanf(line, "%31s %31s", name, value) != 2 || strchr(name, '.'))
 			continue;
 		errno = 0;
 		word = strtoull(value, &end, 16);
