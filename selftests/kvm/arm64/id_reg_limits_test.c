@@ -119,7 +119,8 @@ static bool field_accepts(const struct field *f, u64 word)
 		u64 sign = f->lowest > f->highest || f->lowest == BIT(f->msb - f->lsb) ?
 			   BIT(f->msb - f->lsb) : 0;
 
-		return (f->lowest ^ sign) <= (value ^ sign) && (value ^ sign) <= (f->highest ^ sign);
+		value ^= sign;
+		return (f->lowest ^ sign) <= value && value <= (f->highest ^ sign);
 	}
 	if (!strcmp(f->rule, "higher-safe"))
 		return f->highest <= value && value <= f->lowest;

@@ -85,8 +85,10 @@ static void read_names(struct kvm_vm *vm)
 	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/idregs_limits", getpid(), vm->fd);
 	f = fopen(path, "r");
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%31[^.].%23s [%d:%d]", reg, field, &msb, &lsb) == 4 &&
-		    (i = find_reg(reg)) >= 0 && lsb >= 0 && lsb < 64)
+		if (sscanf(line, "%31[^.].%23s [%d:%d]", reg, field, &msb, &lsb) != 4)
+			continue;
+		i = find_reg(reg);
+		if (i >= 0 && lsb >= 0 && lsb < 64)
 			strcpy(names[i][lsb], field);
 	}
 	if (f)
@@ -127,8 +129,8 @@ static u64 explain(int i, u64 word)
 		if (near != value) {
 			const char *name = names[i][lsb][0] ? names[i][lsb] : "-";
 
-			printf("%-18s %-16s [%2d:%2d]  wanted 0x%-3lx possible 0x%lx to 0x%-3lx "
-			       "rule %-12s take 0x%lx\n", id_regs[i].name, name, f.msb, f.lsb,
+			printf("%-18s %-16s [%2d:%2d]  ", id_regs[i].name, name, f.msb, f.lsb);
+			printf("wanted 0x%-3lx possible 0x%lx to 0x%-3lx rule %-12s take 0x%lx\n",
 			       value, (u64)f.lowest, (u64)f.highest, rule_name(&f), near);
 		}
 		fits |= near << lsb;
@@ -249,8 +251,7 @@ int main(int argc, char *argv[])
 			mistake("no such option", argv[i]);
 	}
 	if (common ? argc - i < 2 : argc - i != 1)
-		mistake("[--sve] [--ptrauth] [--pmu] [--mte] [--nested] FILE, "
-			"or --common FILE FILE...", "usage");
+		mistake("[VM options] FILE, or [VM options] --common FILE FILE...", "usage");
 	sets = calloc(argc - i, sizeof(*sets));
 	for (int n = i; n < argc; n++)
 		read_set(argv[n], &sets[n - i]);
