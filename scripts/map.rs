@@ -101,7 +101,7 @@ impl Said {
         let (top, value) = (field.top(), |word| name(field, field.get(word)));
         let covers = |mask: u64| mask & top != 0;
 
-        let rule = if covers(limits.hosted) {
+        let rule = if covers(limits.from_host) {
             format!("up to {}", value(limits.up_to))
         } else {
             format!("always {}", value(limits.given))
@@ -171,7 +171,7 @@ fn class(limits: &Limits, field: &Field) -> &'static str {
         "reserved"
     } else if limits.rows & field.top() == 0 {
         "denied"
-    } else if limits.hosted & field.top() == 0 {
+    } else if limits.from_host & field.top() == 0 {
         "forced"
     } else if field.get(limits.up_to) ^ sign < highest {
         "limited"

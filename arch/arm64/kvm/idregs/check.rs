@@ -7,6 +7,7 @@ use super::{
         Conditions,
         AARCH32, //
     },
+    default::VmRegister,
     order::{
         above,
         differ, //
@@ -36,13 +37,18 @@ pub(crate) struct Refusal {
 }
 
 impl Limits {
+    /// The fields that have neither the limit nor the other value of an exact field.
+    #[inline(always)]
+    const fn neither(&self, word: u64, limit: u64) -> u64 {
+        differ(word, limit, self.tops) & differ(word, self.safe, self.tops)
+    }
+
     /// The fields of a value that nothing can make acceptable.
     #[inline(always)]
     pub(crate) const fn impossible(&self, word: u64, limit: u64) -> u64 {
         let below = above(self.least ^ self.sign, word ^ self.sign, self.tops) & self.minima;
         let or = self.or_fields & !differ(word, self.or, self.tops);
-        let neither = differ(word, limit, self.tops) & differ(word, self.safe, self.tops);
-        below & !or | neither & self.always
+        below & !or | self.neither(word, limit) & self.always
     }
 
     /// The fields of a value that are not within the limit.
@@ -55,8 +61,7 @@ impl Limits {
             fields = fields & (something | !self.or_zero) | something & nothing_else & self.or_zero;
         }
         if self.exact != 0 {
-            let neither = differ(word, limit, self.tops) & differ(word, self.safe, self.tops);
-            fields |= neither & self.exact;
+            fields |= self.neither(word, limit) & self.exact;
         }
         if (word ^ limit) & self.fixed != 0 {
             fields |= differ(word & self.fixed, limit & self.fixed, self.tops);
@@ -87,16 +92,19 @@ pub(crate) fn check(
     word: u64,
     now: Option<u64>,
 ) -> Result<u64, Refusal> {
-    let Some(limits) = Limits::of(index, conditions) else {
+    let Some(VmRegister {
+        limits,
+        conditions,
+        host,
+        limit,
+    }) = VmRegister::new(index, conditions, host)
+    else {
         return Err(Refusal::new(Reason::Limit, 0));
     };
     // AArch32's registers ignore writes if the VM has no AArch32.
     if limits.needs.has(AARCH32) && !conditions.has(AARCH32) {
         return Ok(0);
     }
-    let conditions = conditions.derived(limits.conditions, host);
-    let host = host.word(index);
-    let limit = limits.default(host, conditions);
     let word = limits.forgive(word, host, conditions);
     if limits.minima | limits.always != 0 {
         let fields = limits.impossible(word, limit);

@@ -21,7 +21,7 @@ impl Compat {
             Some(value) => value == host,
             None => true,
         };
-        word & self.mask == expected && host_fits && self.conditions.0 & !conditions.0 == 0
+        word & self.mask == expected && host_fits && conditions.has_all(self.conditions)
     }
 }
 

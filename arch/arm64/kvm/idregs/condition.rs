@@ -127,6 +127,12 @@ impl Conditions {
         self.0 & other.0 != 0
     }
 
+    /// Whether all of `other` are in the set.
+    #[inline(always)]
+    pub(crate) const fn has_all(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+
     /// Conditions of either set.
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

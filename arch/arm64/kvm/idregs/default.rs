@@ -37,7 +37,7 @@ impl Limits {
     /// Whether the VM has the register.
     #[inline(always)]
     pub(crate) const fn is_there(&self, conditions: Conditions) -> bool {
-        self.needs.0 & !conditions.0 == 0
+        conditions.has_all(self.needs)
     }
 
     /// The value a VM starts with, where the host has `host`.
@@ -49,8 +49,8 @@ impl Limits {
             return 0;
         }
         let mut word = host & self.from_host | self.given;
-        let mut over =
-            order::above(word ^ self.sign, self.up_to ^ self.sign, self.tops) & self.hosted;
+        let above = order::above(word ^ self.sign, self.up_to ^ self.sign, self.tops);
+        let mut over = above & self.from_host;
         while over != 0 {
             let mask = order::highest(over, self.bottoms);
             word = word & !mask | self.cut & mask;
@@ -76,14 +76,37 @@ impl Limits {
     }
 }
 
+/// A register of a VM.
+pub(crate) struct VmRegister {
+    pub(crate) limits: &'static Limits,
+    /// With those derived from the host.
+    pub(crate) conditions: Conditions,
+    /// What the host has.
+    pub(crate) host: u64,
+    /// What a VM starts with, and the most that it can have.
+    pub(crate) limit: u64,
+}
+
+impl VmRegister {
+    /// The register of that index, if there is one.
+    #[inline(always)]
+    pub(crate) fn new(index: usize, conditions: Conditions, host: &dyn Host) -> Option<Self> {
+        let limits = Limits::of(index, conditions)?;
+        let conditions = conditions.derived(limits.conditions, host);
+        let host = host.word(index);
+        Some(Self {
+            limits,
+            conditions,
+            host,
+            limit: limits.default(host, conditions),
+        })
+    }
+}
+
 /// The value a VM starts with in a register; zero if there is none of that index.
 #[inline(always)]
 pub(crate) fn default(index: usize, conditions: Conditions, host: &dyn Host) -> u64 {
-    let Some(limits) = Limits::of(index, conditions) else {
-        return 0;
-    };
-    let conditions = conditions.derived(limits.conditions, host);
-    limits.default(host.word(index), conditions)
+    VmRegister::new(index, conditions, host).map_or(0, |register| register.limit)
 }
 
 /// What becomes of a register's value when KVM knows the VM's interrupt controller.

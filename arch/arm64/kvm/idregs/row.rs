@@ -55,23 +55,18 @@ enum Once {
 pub(super) struct Row {
     register: usize,
     field: &'static Field,
-    verb: Verb,
-    value: u64,
-    overrides: [Option<Override>; 3],
+    bound: Bound,
+    nested: Option<Bound>,
     order: Order,
     safe: u64,
     fixed: bool,
-    always: bool,
-    least: Option<u64>,
     or: Option<u64>,
-    once: Once,
     irqchip: Option<(Conditions, u64)>,
-    nested: Option<Nested>,
 }
 
-/// What differs under nested virtualization: what the verbs of a row say.
+/// What a row says of a VM without EL2, or of one with EL2.
 #[derive(Clone, Copy)]
-struct Nested {
+struct Bound {
     verb: Verb,
     value: u64,
     overrides: [Option<Override>; 3],
@@ -89,18 +84,20 @@ impl Row {
         Self {
             register: register.index(),
             field,
-            verb: Verb::AtMost,
-            value: field.not_implemented(),
-            overrides: [None; 3],
+            bound: Bound {
+                verb: Verb::AtMost,
+                value: field.not_implemented(),
+                overrides: [None; 3],
+                always: false,
+                least: None,
+                once: Once::Never,
+            },
+            nested: None,
             order: Order::LowerSafe,
             safe: 0,
             fixed: false,
-            always: false,
-            least: None,
             or: None,
-            once: Once::Never,
             irqchip: None,
-            nested: None,
         }
     }
 
@@ -127,16 +124,16 @@ impl Row {
     /// The host's value, but at most this one, as a number of the field's sign.
     pub(super) const fn up_to(mut self, value: &str) -> Self {
         assert!(!self.field.is_reserved(), "reserved bits have no limit");
-        self.verb = Verb::AtMost;
-        self.value = self.named(value);
+        self.bound.verb = Verb::AtMost;
+        self.bound.value = self.named(value);
         self
     }
 
     /// This value, whatever the host has.
     pub(super) const fn force(mut self, value: &str) -> Self {
         assert!(!self.field.is_reserved(), "reserved bits have no values");
-        self.verb = Verb::Force;
-        self.value = self.named(value);
+        self.bound.verb = Verb::Force;
+        self.bound.value = self.named(value);
         self
     }
 
@@ -146,8 +143,8 @@ impl Row {
             matches!(self.field.kind, Kind::Res0 | Kind::Raz),
             "not zero, says arch/arm64/tools/sysreg"
         );
-        self.verb = Verb::Force;
-        self.value = 0;
+        self.bound.verb = Verb::Force;
+        self.bound.value = 0;
         self
     }
 
@@ -157,17 +154,17 @@ impl Row {
             matches!(self.field.kind, Kind::Res1),
             "not one, says arch/arm64/tools/sysreg"
         );
-        self.verb = Verb::Force;
-        self.value = self.field.max();
+        self.bound.verb = Verb::Force;
+        self.bound.value = self.field.max();
         self
     }
 
     const fn overridden(mut self, condition: Conditions, holds: bool, value: u64) -> Self {
         let mut i = 0;
-        while self.overrides[i].is_some() {
+        while self.bound.overrides[i].is_some() {
             i += 1;
         }
-        self.overrides[i] = Some(Override {
+        self.bound.overrides[i] = Some(Override {
             condition,
             holds,
             value,
@@ -189,7 +186,7 @@ impl Row {
 
     /// The limit itself, even if the host has less, if a condition holds.
     pub(super) const fn raise_when(self, condition: Conditions) -> Self {
-        let value = self.value;
+        let value = self.bound.value;
         self.overridden(condition, true, value)
     }
 
@@ -238,13 +235,13 @@ impl Row {
 
     /// Judged before it is asked whether the VM has run.
     pub(super) const fn always(mut self) -> Self {
-        self.always = true;
+        self.bound.always = true;
         self
     }
 
     /// Userspace can't go below this value, as a number of the field's sign.
     pub(super) const fn least(mut self, value: &str) -> Self {
-        self.least = Some(self.named(value));
+        self.bound.least = Some(self.named(value));
         self
     }
 
@@ -261,13 +258,13 @@ impl Row {
 
     /// The host's value is accepted, and ignored, if a condition holds.
     pub(super) const fn ignores_host_if(mut self, condition: Conditions) -> Self {
-        self.once = Once::HostValue(condition);
+        self.bound.once = Once::HostValue(condition);
         self
     }
 
     /// A value is accepted, and ignored.
     pub(super) const fn ignores(mut self, value: &str) -> Self {
-        self.once = Once::Value(self.named(value));
+        self.bound.once = Once::Value(self.named(value));
         self
     }
 
@@ -279,7 +276,7 @@ impl Row {
         host: &str,
         conditions: Conditions,
     ) -> Self {
-        self.once = Once::Instead(self.named(value), self.named(host), conditions);
+        self.bound.once = Once::Instead(self.named(value), self.named(host), conditions);
         self
     }
 
@@ -292,10 +289,10 @@ impl Row {
 
     /// What bounds it if the VM has EL2, instead of all that the row says but its order.
     pub(super) const fn nested(mut self, row: Self) -> Self {
-        if let (Verb::AtMost, Verb::AtMost) = (self.verb, row.verb) {
+        if let (Verb::AtMost, Verb::AtMost) = (self.bound.verb, row.bound.verb) {
             let sign = self.sign();
             assert!(
-                row.value ^ sign <= self.value ^ sign,
+                row.bound.value ^ sign <= self.bound.value ^ sign,
                 "the limit under nested virtualization is above the plain one"
             );
         }
@@ -306,28 +303,16 @@ impl Row {
                 && row.irqchip.is_none(),
             "order and the like are said once, for both"
         );
-        self.nested = Some(Nested {
-            verb: row.verb,
-            value: row.value,
-            overrides: row.overrides,
-            always: row.always,
-            least: row.least,
-            once: row.once,
-        });
+        self.nested = Some(row.bound);
         self
     }
 
-    /// The row as it is if the VM has EL2.
-    const fn as_nested(mut self) -> Self {
-        if let Some(nested) = self.nested {
-            self.verb = nested.verb;
-            self.value = nested.value;
-            self.overrides = nested.overrides;
-            self.always = nested.always;
-            self.least = nested.least;
-            self.once = nested.once;
+    /// What bounds it.
+    const fn bound(&self, nested: bool) -> &Bound {
+        match &self.nested {
+            Some(bound) if nested => bound,
+            _ => &self.bound,
         }
-        self
     }
 
     /// What turns the field's numbers, shifted down, into unsigned ones.
@@ -387,9 +372,7 @@ pub(crate) struct Limits {
     pub(super) is_listed: bool,
     /// Bits of fields that have a row.
     pub(super) rows: u64,
-    /// Fields whose value comes from the host.
-    pub(super) hosted: u64,
-    /// The same, all their bits.
+    /// Bits of fields whose value comes from the host.
     pub(super) from_host: u64,
     /// What makes signed numbers unsigned.
     pub(super) sign: u64,
@@ -445,7 +428,6 @@ impl Limits {
         bottoms: 0,
         is_listed: false,
         rows: 0,
-        hosted: 0,
         from_host: 0,
         sign: 0,
         up_to: 0,
@@ -489,28 +471,27 @@ impl Limits {
         limits
     }
 
-    const fn add(mut self, row: Row) -> Self {
+    const fn add(mut self, row: &Row, bound: &Bound) -> Self {
         let field = row.field;
         let (mask, top, lsb) = (field.mask(), field.top(), field.lsb);
         assert!(self.rows & mask == 0, "the field has a row already");
         self.rows |= mask;
         self.sign |= row.sign() << lsb;
         self.given &= !mask;
-        match row.verb {
+        match bound.verb {
             Verb::AtMost => {
-                self.hosted |= top;
                 self.from_host |= mask;
-                self.up_to |= row.value << lsb;
+                self.up_to |= bound.value << lsb;
                 self.cut |= match row.order {
                     Order::Exact => row.safe << lsb,
-                    _ => row.value << lsb,
+                    _ => bound.value << lsb,
                 };
             }
-            Verb::Force => self.given |= row.value << lsb,
+            Verb::Force => self.given |= bound.value << lsb,
         }
         let mut i = 0;
-        while i < row.overrides.len() {
-            if let Some(o) = &row.overrides[i] {
+        while i < bound.overrides.len() {
+            if let Some(o) = &bound.overrides[i] {
                 self = self.patch(mask, o.condition, o.holds, o.value << lsb);
             }
             i += 1;
@@ -536,7 +517,7 @@ impl Limits {
                 Order::Exact => {
                     self.exact |= top;
                     self.safe |= row.safe << lsb;
-                    if row.always {
+                    if bound.always {
                         self.always |= top;
                     }
                 }
@@ -545,7 +526,7 @@ impl Limits {
                 self.fixed &= !mask;
             }
         }
-        if let Some(least) = row.least {
+        if let Some(least) = bound.least {
             self.minima |= top;
             self.least |= least << lsb;
         }
@@ -554,7 +535,7 @@ impl Limits {
             self.or |= or << lsb;
         }
         let not_implemented = field.not_implemented() << lsb;
-        self = match row.once {
+        self = match bound.once {
             Once::Never => self,
             Once::HostValue(conditions) => {
                 self.compat(mask, None, None, conditions, not_implemented)
@@ -662,9 +643,9 @@ pub(super) const fn compile(table: &[Rows], nested: bool) -> [Limits; NUM_REGIST
         limits.conditions = *condition;
         let mut j = 0;
         while j < rows.len() {
-            let row = rows[j];
+            let row = &rows[j];
             assert!(row.register == index);
-            limits = limits.add(if nested { row.as_nested() } else { row });
+            limits = limits.add(row, row.bound(nested));
             j += 1;
         }
         if condition.has(AARCH32) {

@@ -994,7 +994,7 @@ mod defaults {
 
     /// The highest value that a field can start with, if no condition has its say.
     fn is_within(register: &Register, limits: &Limits, field: &Field, word: u64) -> bool {
-        limits.hosted & field.top() == 0
+        limits.from_host & field.top() == 0
             || rank(register, field, field.get(word))
                 <= rank(register, field, field.get(limits.up_to))
     }
@@ -1015,7 +1015,7 @@ mod defaults {
         }
         let of_host = field.get(host);
         let limit = field.get(limits.up_to);
-        let mut value = if limits.hosted & field.top() == 0 {
+        let mut value = if limits.from_host & field.top() == 0 {
             field.get(limits.given)
         } else if rank(register, field, of_host) > rank(register, field, limit) {
             exact(register, field).unwrap_or(limit)

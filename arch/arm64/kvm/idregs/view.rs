@@ -5,6 +5,7 @@
 use super::{
     check::Reason,
     condition::Conditions,
+    default::VmRegister,
     field::{
         Field,
         Register,
@@ -138,15 +139,17 @@ impl View {
         host: &dyn Host,
         word: u64,
     ) -> Option<Self> {
-        let limits = Limits::of(index, conditions)?;
+        let VmRegister {
+            limits,
+            conditions,
+            host,
+            limit,
+        } = VmRegister::new(index, conditions, host)?;
         let register = REGISTERS.get(index)?;
         let field = register
             .fields
             .iter()
             .find(|f| f.lsb <= bit && bit <= f.msb)?;
-        let conditions = conditions.derived(limits.conditions, host);
-        let host = host.word(index);
-        let limit = limits.default(host, conditions);
         Some(Self {
             register: register.name,
             field,
@@ -181,14 +184,12 @@ impl View {
 
 /// The least that userspace can ask for in each field of a register.
 pub(crate) fn lowest(index: usize, conditions: Conditions, host: &dyn Host) -> u64 {
-    let Some(limits) = Limits::of(index, conditions) else {
+    let Some(register) = VmRegister::new(index, conditions, host) else {
         return 0;
     };
-    let conditions = conditions.derived(limits.conditions, host);
-    let limit = limits.default(host.word(index), conditions);
-    if limits.is_there(conditions) {
-        limits.lowest(limit)
+    if register.limits.is_there(register.conditions) {
+        register.limits.lowest(register.limit)
     } else {
-        limit
+        register.limit
     }
 }
