@@ -37,14 +37,6 @@ static const struct {
 	{ SYS_CTR_EL0, BIT(31), "CTR_EL0.RES1_31_31", "reserved", 0 },
 };
 
-static FILE *open_file(struct kvm_vm *vm, const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), DEBUGFS_KVM "/%d-%d/%s", getpid(), vm->fd, name);
-	return fopen(path, "r");
-}
-
 static void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_TRUNC);
@@ -84,14 +76,14 @@ static void test_refused(void)
 	int first = ARRAY_SIZE(refused) - KEPT, n = 0;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = id_vm_create(&id_vms[0], &vcpu);
-	FILE *f = open_file(vm, "idregs_refused");
+	FILE *f = id_vm_open(vm, "idregs_refused");
 
 	TEST_ASSERT(f && !fgets(line, sizeof(line), f), "refusals before any");
 	fclose(f);
 
 	for (int i = 0; i < ARRAY_SIZE(refused); i++)
 		refuse(vcpu, i, &asked[i]);
-	f = open_file(vm, "idregs_refused");
+	f = id_vm_open(vm, "idregs_refused");
 	for (n = first; fgets(line, sizeof(line), f); n++) {
 		TEST_ASSERT(n < ARRAY_SIZE(refused), "too many lines: %s", line);
 		TEST_ASSERT(sscanf(line, "%63s asked 0x%lx limit 0x%lx host 0x%lx rule %31s\n",
@@ -156,7 +148,7 @@ static void test_limits(void)
 	struct kvm_vcpu *vcpu;
 	char line[256];
 	bool seen = false;
-	FILE *f = open_file(vm, "idregs_limits");
+	FILE *f = id_vm_open(vm, "idregs_limits");
 
 	TEST_ASSERT(f && !fgets(line, sizeof(line), f), "limits of an unknown VM");
 	fclose(f);
@@ -164,16 +156,16 @@ static void test_limits(void)
 
 	vm = id_vm_create(&id_vms[0], &vcpu);
 	vcpu_set_reg(vcpu, KVM_ARM64_SYS_REG(SYS_ID_AA64ISAR0_EL1), 0);
-	f = open_file(vm, "idregs_limits");
+	f = id_vm_open(vm, "idregs_limits");
 	while (fgets(line, sizeof(line), f)) {
-		u64 host, limit, value;
+		struct id_reg_line l;
 
-		if (!strncmp(line, "ID_AA64ISAR0_EL1.AES ", 21)) {
-			TEST_ASSERT(sscanf(line + 21, " [ 7: 4] host 0x%lx limit 0x%lx vm 0x%lx",
-					   &host, &limit, &value) == 3, "format: %s", line);
-			TEST_ASSERT(limit <= host && !value, "%s", line);
-			seen = true;
-		}
+		TEST_ASSERT(id_reg_parse(line, &l), "format: %s", line);
+		if (strcmp(l.reg, "ID_AA64ISAR0_EL1") || strcmp(l.field, "AES"))
+			continue;
+		TEST_ASSERT(l.msb == 7 && l.lsb == 4, "bits: %s", line);
+		TEST_ASSERT(l.limit <= l.host && !l.value, "%s", line);
+		seen = true;
 	}
 	TEST_ASSERT(seen, "ID_AA64ISAR0_EL1.AES is missing");
 	fclose(f);
@@ -227,7 +219,7 @@ static void test_races(void)
 int main(void)
 {
 	struct kvm_vm *vm = vm_create_barebones();
-	FILE *f = open_file(vm, "idregs_refused");
+	FILE *f = id_vm_open(vm, "idregs_refused");
 
 	__TEST_REQUIRE(f, "KVM has no idregs_refused in debugfs");
 	fclose(f);

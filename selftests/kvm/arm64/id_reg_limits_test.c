@@ -40,66 +40,42 @@ static u64 bits(u64 word, const struct field *f)
 	return (word >> f->lsb) & (~0ULL >> (63 - (f->msb - f->lsb)));
 }
 
-static int range_index(unsigned int i)
-{
-	u32 id = id_regs[i].encoding;
-
-	return KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),
-					    sys_reg_CRm(id), sys_reg_Op2(id));
-}
-
-static bool publishes_limits(void)
-{
-	int ranges = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-
-	return ranges > 0 && ranges & BIT(1) && ranges & BIT(2);
-}
-
-static int get_range(struct kvm_vm *vm, u32 number, u64 *words)
-{
-	struct reg_mask_range range = { .addr = (u64)words, .range = number };
-
-	return __vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
-}
-
 /* False if debugfs is not mounted. */
 static bool read_limits(struct kvm_vm *vm)
 {
-	char path[128], line[256], name[48];
 	unsigned int i = 0, n = 0;
+	struct id_reg_line line;
+	char text[256];
 	FILE *file;
 
-	TEST_ASSERT(!get_range(vm, 1, limits.highest), "no highest values");
-	TEST_ASSERT(!get_range(vm, 2, limits.lowest), "no lowest values");
+	TEST_ASSERT(!id_vm_get_range(vm, 1, limits.highest), "no highest values");
+	TEST_ASSERT(!id_vm_get_range(vm, 2, limits.lowest), "no lowest values");
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/idregs_limits", getpid(), vm->fd);
-	file = fopen(path, "r");
+	file = id_vm_open(vm, "idregs_limits");
 	if (!file)
 		return false;
 
 	memset(limits.fields, 0, sizeof(limits.fields));
-	while (fgets(line, sizeof(line), file)) {
-		u64 host, limit, value;
+	while (fgets(text, sizeof(text), file)) {
 		struct field f = {};
-		char kind[16];
 
-		TEST_ASSERT(sscanf(line, "%47s [%d:%d] host 0x%lx limit 0x%lx vm 0x%lx %15s %23s",
-				   f.name, &f.msb, &f.lsb, &host, &limit, &value, kind,
-				   f.rule) == 8, "unexpected line: %s", line);
-		snprintf(name, sizeof(name), "%s.", id_regs[i].name);
-		if (strncmp(f.name, name, strlen(name))) {
+		TEST_ASSERT(id_reg_parse(text, &line), "unexpected line: %s", text);
+		if (strcmp(line.reg, id_regs[i].name)) {
 			TEST_ASSERT(n && limits.fields[i][n - 1].lsb == 0, "%s ends early",
 				    id_regs[i].name);
 			i++;
 			n = 0;
-			snprintf(name, sizeof(name), "%s.", id_regs[i].name);
 		}
 		TEST_ASSERT(i < NUM_ID_REGS && n < MAX_FIELDS &&
-			    !strncmp(f.name, name, strlen(name)), "%s instead of %s", f.name, name);
-		TEST_ASSERT_EQ(f.msb, n ? limits.fields[i][n - 1].lsb - 1 : 63);
-		f.highest = bits(limits.highest[range_index(i)], &f);
-		f.lowest = bits(limits.lowest[range_index(i)], &f);
-		TEST_ASSERT_EQ(limit, f.highest);
+			    !strcmp(line.reg, id_regs[i].name), "out of order: %s", text);
+		TEST_ASSERT_EQ(line.msb, n ? limits.fields[i][n - 1].lsb - 1 : 63);
+		snprintf(f.name, sizeof(f.name), "%.20s.%.24s", line.reg, line.field);
+		strcpy(f.rule, line.rule);
+		f.msb = line.msb;
+		f.lsb = line.lsb;
+		f.highest = bits(limits.highest[id_reg_range_index(i)], &f);
+		f.lowest = bits(limits.lowest[id_reg_range_index(i)], &f);
+		TEST_ASSERT_EQ(line.limit, f.highest);
 		limits.fields[i][n++] = f;
 	}
 	fclose(file);
@@ -215,7 +191,7 @@ static void sweep(struct kvm_vcpu *vcpu,
 /* The least that the VM can have, but for what the last writers set. */
 static u64 least(struct kvm_vcpu *vcpu, unsigned int i)
 {
-	return limits.lowest[range_index(i)];
+	return limits.lowest[id_reg_range_index(i)];
 }
 
 static void set_least(struct kvm_vcpu *vcpu, const unsigned int *order)
@@ -300,7 +276,7 @@ static void test_config(const struct id_vm *config)
 		return;
 	}
 	for (unsigned int i = 0; i < NUM_ID_REGS; i++)
-		TEST_ASSERT(vcpu_get_reg(vcpu, id_reg(i)) == limits.highest[range_index(i)],
+		TEST_ASSERT(vcpu_get_reg(vcpu, id_reg(i)) == limits.highest[id_reg_range_index(i)],
 			    "%s does not start with the most", id_regs[i].name);
 	sweep(vcpu, test_digit);
 	kvm_vm_free(vm);
@@ -317,17 +293,18 @@ static void test_bad_ranges(void)
 	struct reg_mask_range range;
 	struct kvm_vcpu *vcpu;
 
-	TEST_ASSERT(get_range(vm, 1, words) && errno == ENOEXEC, "before KVM_ARM_VCPU_INIT");
-	TEST_ASSERT(get_range(vm, 2, words) && errno == ENOEXEC, "before KVM_ARM_VCPU_INIT");
+	TEST_ASSERT(id_vm_get_range(vm, 1, words) && errno == ENOEXEC, "before KVM_ARM_VCPU_INIT");
+	TEST_ASSERT(id_vm_get_range(vm, 2, words) && errno == ENOEXEC, "before KVM_ARM_VCPU_INIT");
 	kvm_vm_free(vm);
 
 	vm = id_vm_create(&id_vms[0], &vcpu);
-	TEST_ASSERT(get_range(vm, 3, words) && errno == EINVAL, "range 3");
+	TEST_ASSERT(id_vm_get_range(vm, 3, words) && errno == EINVAL, "range 3");
 	for (u32 number = 0; number < 3; number++) {
 		void *end = (void *)-4096UL;
 
-		TEST_ASSERT(!get_range(vm, number, words), "range %d", number);
-		TEST_ASSERT(get_range(vm, number, end) && errno == EFAULT, "range %d", number);
+		TEST_ASSERT(!id_vm_get_range(vm, number, words), "range %d", number);
+		TEST_ASSERT(id_vm_get_range(vm, number, end) && errno == EFAULT, "range %d",
+			    number);
 		range = (struct reg_mask_range) { .addr = (u64)words, .range = number };
 		range.reserved[12] = 1;
 		TEST_ASSERT(__vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) &&
@@ -339,7 +316,7 @@ static void test_bad_ranges(void)
 
 int main(void)
 {
-	TEST_REQUIRE(publishes_limits());
+	TEST_REQUIRE(kvm_publishes_id_reg_limits());
 
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(id_vms) + 1);

@@ -84,6 +84,54 @@ static inline u64 id_reg(unsigned int i)
 	return KVM_ARM64_SYS_REG(id_regs[i].encoding);
 }
 
+/* Its place in what KVM_ARM_GET_REG_WRITABLE_MASKS copies. */
+static inline int id_reg_range_index(unsigned int i)
+{
+	u32 id = id_regs[i].encoding;
+
+	return KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),
+					    sys_reg_CRm(id), sys_reg_Op2(id));
+}
+
+/* Range @number of KVM_ARM_GET_REG_WRITABLE_MASKS: 0 for masks, 1 and 2 for limits. */
+static inline int id_vm_get_range(struct kvm_vm *vm, u32 number, u64 *words)
+{
+	struct reg_mask_range range = { .addr = (u64)words, .range = number };
+
+	return __vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+}
+
+static inline bool kvm_publishes_id_reg_limits(void)
+{
+	int ranges = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
+
+	return ranges > 0 && ranges & BIT(1) && ranges & BIT(2);
+}
+
+/* A file in debugfs; NULL if it isn't there. */
+static inline FILE *id_vm_open(struct kvm_vm *vm, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", getpid(), vm->fd, name);
+	return fopen(path, "r");
+}
+
+/* A line of idregs_limits. */
+struct id_reg_line {
+	char reg[32], field[32];
+	int msb, lsb;
+	u64 host, limit, value;
+	char kind[16], rule[24];
+};
+
+static inline bool id_reg_parse(const char *text, struct id_reg_line *line)
+{
+	return sscanf(text, "%31[^.].%31s [%d:%d] host 0x%lx limit 0x%lx vm 0x%lx %15s %23s",
+		      line->reg, line->field, &line->msb, &line->lsb, &line->host, &line->limit,
+		      &line->value, line->kind, line->rule) == 9;
+}
+
 /* Which interrupt controller a VM has. */
 enum irqchip { NO_IRQCHIP, VGIC_V3 };
 

@@ -78,35 +78,27 @@ static void read_set(const char *path, struct set *set)
 
 static void read_names(struct kvm_vm *vm)
 {
-	char path[128], line[256], reg[32], field[24];
-	int msb, lsb, i;
-	FILE *f;
+	FILE *f = id_vm_open(vm, "idregs_limits");
+	struct id_reg_line line;
+	char text[256];
+	int i;
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/idregs_limits", getpid(), vm->fd);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%31[^.].%23s [%d:%d]", reg, field, &msb, &lsb) != 4)
+	while (f && fgets(text, sizeof(text), f)) {
+		if (!id_reg_parse(text, &line))
 			continue;
-		i = find_reg(reg);
-		if (i >= 0 && lsb >= 0 && lsb < 64)
-			strcpy(names[i][lsb], field);
+		i = find_reg(line.reg);
+		if (i >= 0 && line.lsb >= 0 && line.lsb < 64)
+			snprintf(names[i][line.lsb], sizeof(names[i][line.lsb]), "%.23s",
+				 line.field);
 	}
 	if (f)
 		fclose(f);
 }
 
-static int range_index(int i)
-{
-	u32 id = id_regs[i].encoding;
-
-	return KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),
-					    sys_reg_CRm(id), sys_reg_Op2(id));
-}
-
 static struct id_reg_field get_field(int i, int lsb)
 {
-	return id_reg_field(id_regs[i].encoding, lsb, highest[range_index(i)],
-			    lowest[range_index(i)]);
+	return id_reg_field(id_regs[i].encoding, lsb, highest[id_reg_range_index(i)],
+			    lowest[id_reg_range_index(i)]);
 }
 
 static const char *rule_name(const struct id_reg_field *f)
@@ -229,12 +221,11 @@ int main(int argc, char *argv[])
 		{ "--nested", BIT(KVM_ARM_VCPU_HAS_EL2) },
 	};
 	struct id_vm config = { "asked for" };
-	struct reg_mask_range range = {};
 	struct kvm_vcpu *vcpu;
 	bool common = false;
 	struct kvm_vm *vm;
 	struct set *sets;
-	int ranges, i;
+	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		int n;
@@ -256,19 +247,14 @@ int main(int argc, char *argv[])
 	for (int n = i; n < argc; n++)
 		read_set(argv[n], &sets[n - i]);
 
-	ranges = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-	__TEST_REQUIRE(ranges > 0 && ranges & BIT(1) && ranges & BIT(2),
+	__TEST_REQUIRE(kvm_publishes_id_reg_limits(),
 		       "KVM does not publish limits of ID registers");
 	if (!id_vm_is_possible(&config))
 		mistake("this host has no such VMs", "VM options");
 
 	vm = id_vm_create(&config, &vcpu);
-	range.addr = (u64)highest;
-	range.range = 1;
-	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
-	range.addr = (u64)lowest;
-	range.range = 2;
-	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+	TEST_ASSERT(!id_vm_get_range(vm, 1, highest) && !id_vm_get_range(vm, 2, lowest),
+		    "KVM_ARM_GET_REG_WRITABLE_MASKS failed: %s", strerror(errno));
 	read_names(vm);
 
 	return common ? print_common(vcpu, sets, argc - i) : explain_set(vcpu, sets);

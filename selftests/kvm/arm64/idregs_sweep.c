@@ -151,11 +151,10 @@ static void show_hosts_registers(void)
 int main(void)
 {
 	static u64 masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
-	struct reg_mask_range range = { .addr = (u64)masks };
 	struct kvm_vm *vm = vm_create_barebones();
 
 	show_hosts_registers();
-	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+	TEST_ASSERT(!id_vm_get_range(vm, 0, masks), "KVM_ARM_GET_REG_WRITABLE_MASKS failed");
 	for (int i = 0; i < ARRAY_SIZE(masks); i++) {
 		if (masks[i])
 			printf("writable %d %016lx\n", i, masks[i]);
