@@ -31,7 +31,7 @@ export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
 export LC_ALL=C.UTF-8
 JOBS=${JOBS:-$(nproc)}
 LLVM=${LLVM:--19}
-RUSTC=${RUSTC:-/usr/bin/rustc}
+export RUSTC=${RUSTC:-/usr/bin/rustc}
 bindgen_given=${BINDGEN:-}
 find_bindgen() {
 	BINDGEN=${bindgen_given:-/usr/bin/bindgen}

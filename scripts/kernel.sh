@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Configure and build a kernel of the lab, unless it is there already.
-# usage: kernel.sh CONFIG [base]   CONFIG: as in scripts/configs; base: the unmodified kernel
+# usage: kernel.sh CONFIG [base]   base: the unmodified kernel
+# CONFIG: x86, x86-m, x86-debug, arm64, arm64-64k or arm64-debug, made from scripts/configs.
 # Builds in $LAB/build/CONFIG, or $BASE/build/CONFIG.
 . "$(dirname "$0")/common.sh"
 
@@ -18,7 +19,10 @@ arm64*) arch=arm64 image=arch/arm64/boot/Image seconds=720 ;;
 esac
 
 fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")
-[ "$config" = $arch ] || fragments+=("$ROOT/scripts/configs/$config.config")
+for extra in "$config" "${config#"$arch"-}"; do
+	[ "$config" = $arch ] || [ ! -e "$ROOT/scripts/configs/$extra.config" ] ||
+		fragments+=("$ROOT/scripts/configs/$extra.config")
+done
 
 # What the build depends on. Equal to the last one: nothing to do.
 state() {

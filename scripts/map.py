@@ -24,9 +24,9 @@ from xml.sax.saxutils import escape
 HERE = Path(__file__).resolve().parent.parent
 OUT = HERE / "Documentation/virt/kvm/arm/id-reg-limits.svg"
 OUT_HOST = HERE / "out/id-reg-limits.svg"
-LAB = Path(os.environ.get("LAB") or Path(os.environ.get("XDG_CACHE_HOME") or
-                                         Path.home() / ".cache") / "guestcaps/lab")
-RUSTC = os.environ.get("RUSTC") or "/usr/bin/rustc"
+# What common.sh exports.
+LAB = Path(os.environ.get("LAB", ""))
+RUSTC = os.environ.get("RUSTC", "")
 
 # By index: eight registers each have the same CRm.
 GROUPS = ("AArch32",) * 3 + ("AArch64 features", "Debug", "Instruction set", "Memory model", "Caches")

@@ -54,7 +54,7 @@ arm64)
 echo "A VMM asks for more: a second level of SM4, guarded control stacks, 56-bit addresses"
 printf "ID_AA64ISAR0_EL1 1221121110212120\nID_AA64PFR1_EL1 0000100000000021\nID_AA64MMFR0_EL1 2100032310201127\n" >/tmp/wanted
 cat /tmp/wanted; echo; /bin/idregs_explain /tmp/wanted || true'
-	LAB=$LAB RUSTC=$RUSTC "$ROOT/scripts/map.py" --terminal
+	"$ROOT/scripts/map.py" --terminal
 	say
 	;;
 esac
