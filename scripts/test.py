@@ -151,6 +151,14 @@ RUNS = [
     Run("arm64-cortex-a57", "arm64", "arm64", ARM64_IMAGE, 300, cpu="cortex-a57", tests=ID_REGS),
 ]
 
+# Hosts that have a kernel of their own: for make compare, make baseline and --run only.
+OWN_KERNEL = [
+    Run("arm64-64k", "arm64", "arm64-64k", ARM64_IMAGE, 300, options="-machine mte=on",
+        kunit=True, tests=ID_REGS),
+    Run("arm64-64k-nested", "arm64", "arm64-64k", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+        options="-machine mte=on", tests=ID_REGS),
+]
+
 RACES = [
     Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append=f"kvm.{FEP}", kunit=True,
         tests=OTHER_HOSTS, like="amd"),
@@ -526,6 +534,8 @@ def main():
     args = args.parse_args()
     unmodified = args.baseline
     runs = RACES if args.races else RUNS
+    if args.compare or args.baseline or args.run:
+        runs = runs + OWN_KERNEL
     runs = [r for r in runs if not args.lane or r.lane in args.lane]
     runs = [r for r in runs if not args.run or r.name in args.run]
     if args.compare:

@@ -238,7 +238,8 @@ static inline void id_vm_read(const struct id_vm *config, struct kvm_vm *vm,
 				     NULL);
 	}
 
-	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, ID_VM_CODE, 0, 1, 0);
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, ID_VM_CODE, 0,
+				    vm_adjust_num_guest_pages(vm->mode, 1), 0);
 	code = addr_gpa2hva(vm, ID_VM_CODE);
 	for (int i = 0; i < NUM_ID_REGS; i++) {
 		*code++ = 0xd5200000 | id_regs[i].encoding;	/* mrs x0, <register> */

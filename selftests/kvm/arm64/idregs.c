@@ -37,7 +37,8 @@ int main(void)
 	u64 value, mask;
 	int i, zero = 0;
 
-	vm = vm_create_with_one_vcpu(&vcpu, NULL);
+	/* As idregs_explain does, also where the library would make a VM with EL2. */
+	vm = id_vm_create(&id_vms[0], &vcpu);
 	TEST_ASSERT(!id_vm_get_range(vm, 0, masks), "KVM_ARM_GET_REG_WRITABLE_MASKS failed");
 	TEST_ASSERT(!uname(&uts), "uname() failed");
 
