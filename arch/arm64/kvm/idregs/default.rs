@@ -31,7 +31,9 @@ impl Limits {
     /// The limits of a register, if there is one of that index.
     #[inline(always)]
     pub(crate) fn of(index: usize, conditions: Conditions) -> Option<&'static Self> {
-        LIMITS[usize::from(conditions.has(NESTED))].get(index)
+        LIMITS[usize::from(conditions.has(NESTED))]
+            .get(index)
+            .copied()
     }
 
     /// Whether the VM has the register.

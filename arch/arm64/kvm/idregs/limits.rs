@@ -39,9 +39,16 @@ use super::{
     }, //
 };
 
-/// The limits of all registers by index, and whether the VM has EL2.
-pub(crate) static LIMITS: [[Limits; NUM_REGISTERS]; 2] =
-    [row::compile(TABLE, false), row::compile(TABLE, true)];
+static WITHOUT_EL2: [Limits; NUM_REGISTERS] = row::compile(TABLE, false);
+
+// Most of those are the same: they take 400 bytes a register.
+static WITH_EL2: [Limits; row::count_nested(TABLE)] = row::compile_nested(TABLE);
+
+/// The limits of all registers by whether the VM has EL2, then by index.
+pub(crate) static LIMITS: [[&Limits; NUM_REGISTERS]; 2] = [
+    row::merge(TABLE, &WITHOUT_EL2, &[]),
+    row::merge(TABLE, &WITHOUT_EL2, &WITH_EL2),
+];
 
 macro_rules! row {
     ($r:ident $f:ident $row:expr;) => { $row };

@@ -332,6 +332,20 @@ pub(super) struct Rows {
     pub(super) rows: &'static [Row],
 }
 
+impl Rows {
+    /// Whether they are others under nested virtualization.
+    const fn has_nested(&self) -> bool {
+        let mut i = 0;
+        while i < self.rows.len() {
+            if self.rows[i].nested.is_some() {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+}
+
 /// [`Override`] of the fields of a register that have the same condition, as words.
 #[derive(Clone, Copy)]
 pub(super) struct Patch {
@@ -653,6 +667,57 @@ pub(super) const fn compile(table: &[Rows], nested: bool) -> [Limits; NUM_REGIST
             limits.writable = u32::MAX as u64;
         }
         all[index] = limits;
+        i += 1;
+    }
+    all
+}
+
+/// How many registers have other limits under nested virtualization.
+pub(super) const fn count_nested(table: &[Rows]) -> usize {
+    let mut count = 0;
+    let mut i = 0;
+    while i < table.len() {
+        count += table[i].has_nested() as usize;
+        i += 1;
+    }
+    count
+}
+
+/// Only their limits, in the table's order.
+pub(super) const fn compile_nested<const COUNT: usize>(table: &[Rows]) -> [Limits; COUNT] {
+    let all = compile(table, true);
+    let mut nested = [Limits::DENIED; COUNT];
+    let mut count = 0;
+    let mut i = 0;
+    while i < table.len() {
+        if table[i].has_nested() {
+            nested[count] = all[table[i].register.index()];
+            count += 1;
+        }
+        i += 1;
+    }
+    nested
+}
+
+/// The limits of all registers by index, from what [`compile`] and [`compile_nested`] return.
+pub(super) const fn merge(
+    table: &[Rows],
+    plain: &'static [Limits; NUM_REGISTERS],
+    nested: &'static [Limits],
+) -> [&'static Limits; NUM_REGISTERS] {
+    let mut all = [&plain[0]; NUM_REGISTERS];
+    let mut i = 0;
+    while i < NUM_REGISTERS {
+        all[i] = &plain[i];
+        i += 1;
+    }
+    let mut count = 0;
+    let mut i = 0;
+    while i < table.len() && count < nested.len() {
+        if table[i].has_nested() {
+            all[table[i].register.index()] = &nested[count];
+            count += 1;
+        }
         i += 1;
     }
     all
