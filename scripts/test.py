@@ -160,7 +160,9 @@ OWN_KERNEL = [
 ]
 
 RACES = [
-    Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append=f"kvm.{FEP}", kunit=True,
+    # With five levels of page tables KASAN takes what an interrupt touches for wild, as long as
+    # identify_cpu() has cleared LA57.
+    Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append=f"kvm.{FEP} no5lvl", kunit=True,
         tests=OTHER_HOSTS, like="amd"),
     Run("arm64-races", "arm64", "arm64-debug", ARM64_IMAGE, 900, kunit=True, tests=ID_REGS,
         like="arm64"),
