@@ -41,7 +41,7 @@ use super::{
 
 static WITHOUT_EL2: [Limits; NUM_REGISTERS] = row::compile(TABLE, false);
 
-// Most of those are the same: they take 400 bytes a register.
+// Only of registers that have rows for VMs with EL2: each takes 400 bytes.
 static WITH_EL2: [Limits; row::count_nested(TABLE)] = row::compile_nested(TABLE);
 
 /// The limits of all registers by whether the VM has EL2, then by index.
