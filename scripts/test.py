@@ -26,6 +26,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,11 +96,14 @@ class Run:
         return path.read_text().splitlines() if path.is_file() else []
 
     def new(self):
-        """The same for tests of what the unmodified kernel does not have, by architecture or run."""
+        """The same for tests of what the unmodified kernel does not have, by architecture or run.
+
+        The last line counts.
+        """
         lines = [line.split(None, 2) for line in NEW.read_text().splitlines()
                  if line and not line.startswith("#")]
-        return {name: (verdict, "") for key in (self.arch, self.name)
-                for where, verdict, name in lines if where == key}
+        return {name: (verdict, "") for where, verdict, name in lines
+                if where == self.arch or fnmatch(self.name, where)}
 
     def expected(self):
         """{test: (verdict, reason)} with the series."""
