@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! CPU features as the kernel knows them: where CPUID enumerates each, and where the kernel keeps
+//! what it makes of it.
+//!
+//! The description is translated from the kernel's own headers, and needs nothing but `core`, so
+//! that programs of the build machine can have it as well. [`feature`] has the features by name,
+//! and a module for each capability word, e.g. [`CPUID_7_0_EBX`], those that stand in the word.
+//!
+//! A feature stands where CPUID has it. Most words are those of `x86_capability`; KVM has some
+//! more, for registers of which the kernel keeps single bits in words of its own.
+//!
+//! C headers: [`arch/x86/include/asm/cpufeatures.h`](srctree/arch/x86/include/asm/cpufeatures.h),
+//! [`arch/x86/kvm/reverse_cpuid.h`](srctree/arch/x86/kvm/reverse_cpuid.h)
+//!
+//! Sources: Intel SDM volume 2A, "CPUID"; AMD APM volume 3, appendix E.
+//!
+//! # Examples
+//!
+//! ```
+//! use kernel::cpufeature::{
+//!     feature,
+//!     Feature,
+//!     Leaf,
+//!     Reg,
+//!     CPUID_7_0_EBX,
+//!     NBUGINTS,
+//!     NCAPINTS, //
+//! };
+//!
+//! const SMEP: &Feature = &CPUID_7_0_EBX::SMEP;
+//!
+//! assert_eq!(SMEP.name(), Some("SMEP"));
+//! assert_eq!((SMEP.word(), SMEP.mask()), (CPUID_7_0_EBX::WORD, 1 << 7));
+//! assert!(SMEP.leaf() == Some(Leaf { function: 7, index: 0, reg: Reg::Ebx }));
+//!
+//! // Linux-defined features have no leaf, but the kernel keeps them.
+//! assert!(feature::STIBP.leaf().is_none());
+//! assert!(feature::STIBP.is_kept_in(&[!0; NCAPINTS + NBUGINTS]));
+//! ```
+
+#![allow(non_snake_case)]
+
+/// An output register of CPUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reg {
+    /// EAX.
+    Eax,
+    /// EBX.
+    Ebx,
+    /// ECX.
+    Ecx,
+    /// EDX.
+    Edx,
+}
+
+/// A register of a CPUID leaf, all 32 bits of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Input EAX.
+    pub function: u32,
+    /// Input ECX; 0 for functions that don't look at it.
+    pub index: u32,
+    /// The register.
+    pub reg: Reg,
+}
+
+/// `boot_cpu_data.x86_capability`: [`NCAPINTS`] words of features, then [`NBUGINTS`] of bugs.
+pub type KernelWords = [u32; NCAPINTS + NBUGINTS];
+
+/// One bit for each feature, in capability words.
+pub type Words = [u32; NR_KVM_CPU_CAPS];
+
+/// A CPU feature, `X86_FEATURE_*`.
+///
+/// # Invariants
+///
+/// `word` is less than [`NR_KVM_CPU_CAPS`], `bit` less than 32.
+#[derive(Clone, Copy)]
+pub struct Feature {
+    word: u8,
+    bit: u8,
+    kept: Kept,
+}
+
+const _: () = assert!(NR_KVM_CPU_CAPS <= u8::MAX as usize);
+
+impl Feature {
+    /// The feature in bit `bit` of capability word `word`, which the kernel keeps as number `kept`
+    /// of `x86_capability`, if it does.
+    const fn new(word: usize, bit: u8, kept: Option<u16>) -> Self {
+        assert!(word < NR_KVM_CPU_CAPS && (bit as u32) < u32::BITS);
+        // INVARIANT: Asserted above.
+        Self {
+            word: word as u8,
+            bit,
+            kept: match kept {
+                Some(number) => Kept::new(number),
+                None => Kept::NOWHERE,
+            },
+        }
+    }
+
+    /// Index of the capability word.
+    #[inline]
+    pub const fn word(&self) -> usize {
+        self.word as usize
+    }
+
+    /// The feature's bit in its word, as a mask.
+    #[inline]
+    pub const fn mask(&self) -> u32 {
+        1 << (self.bit as u32 % u32::BITS)
+    }
+
+    /// 32 times the word, plus the bit.
+    #[inline]
+    pub const fn number(&self) -> u32 {
+        self.word as u32 * u32::BITS + self.bit as u32
+    }
+
+    /// Whether both are the same bit.
+    #[inline]
+    pub const fn is(&self, other: &Self) -> bool {
+        self.number() == other.number()
+    }
+
+    /// The name, without `X86_FEATURE_`; none if CPUID repeats the feature here.
+    pub fn name(&self) -> Option<&'static str> {
+        FEATURES
+            .iter()
+            .find(|(_, feature)| feature.is(self))
+            .map(|(name, _)| *name)
+    }
+
+    /// The register that enumerates the feature, none if the word is Linux-defined.
+    #[inline]
+    pub const fn leaf(&self) -> Option<Leaf> {
+        if self.word() < LEAVES.len() {
+            LEAVES[self.word()]
+        } else {
+            None
+        }
+    }
+
+    /// The feature with the same bit in word `to`, where CPUID repeats it. Meant for constants:
+    /// fails the build if there is no such word.
+    pub const fn repeated_in(self, to: usize) -> Self {
+        let kept = if to < NCAPINTS {
+            Some(to as u16 * u32::BITS as u16 + self.bit as u16)
+        } else {
+            None
+        };
+
+        Self::new(to, self.bit, kept)
+    }
+
+    /// Whether the feature is in `words`, which are KVM's, or as many of them as the kernel keeps.
+    #[inline]
+    pub fn is_in(&self, words: &[u32]) -> bool {
+        words
+            .get(self.word())
+            .is_some_and(|word| word & self.mask() != 0)
+    }
+
+    /// Puts the feature in `words`, or takes it out.
+    #[inline]
+    pub fn set_in(&self, words: &mut Words, present: bool) {
+        if let Some(word) = words.get_mut(self.word()) {
+            *word = *word & !self.mask() | (self.mask() * u32::from(present));
+        }
+    }
+
+    /// Whether the kernel keeps the feature, in whatever word.
+    #[inline]
+    pub const fn is_kept(&self) -> bool {
+        self.kept.word() < NCAPINTS
+    }
+
+    /// Its number in `x86_capability`. Meant for constants: fails the build if the kernel does not
+    /// keep the feature.
+    pub const fn kernel_number(&self) -> u32 {
+        assert!(self.is_kept(), "the kernel does not keep this feature");
+        self.kept.0 as u32
+    }
+
+    /// Whether the kernel has the feature: as `boot_cpu_has()`, of `words`.
+    #[inline]
+    pub fn is_kept_in(&self, words: &KernelWords) -> bool {
+        self.kept.is_in(words)
+    }
+
+    /// Lets the kernel have the feature, if it keeps it, or not.
+    #[inline]
+    pub fn keep_in(&self, words: &mut KernelWords, present: bool) {
+        self.kept.set_in(words, present);
+    }
+}
+
+/// A bug of a CPU, `X86_BUG_*`.
+#[derive(Clone, Copy)]
+pub struct Bug(Kept);
+
+impl Bug {
+    /// The bug with a number as `asm/cpufeatures.h` has it.
+    const fn new(number: u16) -> Self {
+        Self(Kept::new(NCAPINTS as u16 * u32::BITS as u16 + number))
+    }
+
+    /// Its number in `x86_capability`, where bugs are behind all features.
+    pub const fn kernel_number(&self) -> u32 {
+        self.0 .0 as u32
+    }
+
+    /// Whether the CPU has the bug: as `boot_cpu_has_bug()`, of `words`.
+    #[inline]
+    pub fn is_in(&self, words: &KernelWords) -> bool {
+        self.0.is_in(words)
+    }
+
+    /// Lets the CPU have the bug, or not.
+    #[inline]
+    pub fn set_in(&self, words: &mut KernelWords, present: bool) {
+        self.0.set_in(words, present);
+    }
+}
+
+/// A bit of `x86_capability`, by number; none if there are not so many.
+#[derive(Clone, Copy)]
+struct Kept(u16);
+
+impl Kept {
+    const NOWHERE: Self = Self(u16::MAX);
+
+    const fn new(number: u16) -> Self {
+        assert!((number as usize) < (NCAPINTS + NBUGINTS) * u32::BITS as usize);
+        Self(number)
+    }
+
+    #[inline]
+    const fn word(&self) -> usize {
+        self.0 as usize / u32::BITS as usize
+    }
+
+    #[inline]
+    const fn mask(&self) -> u32 {
+        1 << (self.0 as u32 % u32::BITS)
+    }
+
+    #[inline]
+    fn is_in(&self, words: &KernelWords) -> bool {
+        words
+            .get(self.word())
+            .is_some_and(|word| word & self.mask() != 0)
+    }
+
+    #[inline]
+    fn set_in(&self, words: &mut KernelWords, present: bool) {
+        if let Some(word) = words.get_mut(self.word()) {
+            *word = *word & !self.mask() | (self.mask() * u32::from(present));
+        }
+    }
+}
+
+#[allow(missing_docs)]
+mod generated {
+    use super::{
+        Bug,
+        Feature,
+        Leaf,
+        Reg, //
+    };
+
+    include!(concat!(
+        env!("OBJTREE"),
+        "/rust/kernel/generated_cpufeature.rs"
+    ));
+}
+pub use generated::*;
