@@ -6,30 +6,39 @@
 //! those of a vCPU in `kvm_vcpu_arch::cpu_caps`, as arrays of words that C reads and only this
 //! crate computes:
 //!
-//! - [`leaf`]: CPUID functions, indices and registers, and guest CPUID's entries;
-//! - [`feature`]: a word and a bit in it, or a bit that the kernel itself keeps;
-//! - [`policy`]: the table of what KVM supports, a row a feature;
-//! - [`host`]: the words of the host, i.e. the policy of a snapshot of it;
-//! - [`optout`]: the table of exceptions to "host AND guest CPUID", read by
-//!   `KVM_GET_EMULATED_CPUID` as well;
-//! - [`scan`]: one pass over a guest's entries, which finds all that KVM looks up;
-//! - [`runtime`]: what KVM keeps up to date in the entries as the vCPU's state changes;
-//! - [`ctrl`]: the tables of what CR4 and EFER may have;
+//! - [`tables`]: the policy, its exceptions, and the bits of control registers, as rows;
+//! - [`facts`]: what rows depend on, and how a condition is judged;
+//! - [`host`]: the words of the host;
 //! - [`guest`]: the words of a vCPU, and what else KVM derives from its entries;
+//! - [`cpuid`]: guest CPUID's entries, and how one is found;
+//! - [`runtime`]: what KVM keeps up to date in them as the vCPU's state changes;
+//! - [`xstate`]: the size of the area that XSAVE writes;
 //! - [`view`]: the same for people, a line a feature;
+//! - [`c`]: structures that C knows as well;
 //! - [`ffi`]: what C calls. Everything `unsafe` is there.
+//!
+//! Words mean the same in all of them: the *kernel* has a feature, *KVM* supports it, *guest* CPUID
+//! asks for it, the *vCPU* may use it.
 //!
 //! C header: [`arch/x86/kvm/caps.h`](srctree/arch/x86/kvm/caps.h)
 
-mod ctrl;
-mod feature;
-mod ffi;
-mod generated;
-mod guest;
-mod host;
-mod leaf;
-mod optout;
-mod policy;
-mod runtime;
-mod scan;
-mod view;
+#![deny(unsafe_code)]
+
+use kernel::{
+    cpufeature,
+    impl_flags, //
+};
+
+pub(crate) mod c;
+pub(crate) mod cpuid;
+pub(crate) mod facts;
+#[cfg(not(guestcaps_kunit))]
+pub(crate) mod ffi;
+pub(crate) mod guest;
+pub(crate) mod host;
+pub(crate) mod runtime;
+pub(crate) mod tables;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
+pub(crate) mod view;
+pub(crate) mod xstate;

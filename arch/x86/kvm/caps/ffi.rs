@@ -2,116 +2,118 @@
 
 //! The boundary with C: pointers become references here, and nowhere else.
 //!
+//! Words of capabilities, `NR_KVM_CPU_CAPS` of them, are `u32` pointers in C.
+//!
 //! C header: [`arch/x86/kvm/caps.h`](srctree/arch/x86/kvm/caps.h)
 
+// The one exception: nobody else needs it.
+#![expect(unsafe_code)]
+
 use core::{
-    mem::offset_of,
+    fmt::Write,
     slice, //
 };
 use kernel::{
     bindings::{
         self,
         kvm_caps_context,
-        kvm_caps_kind,
         kvm_caps_snapshot,
         kvm_caps_view,
         kvm_cpuid_entry2,
         kvm_cpuid_runtime,
-        kvm_guest_cap,
-        kvm_guest_cpuid, //
+        kvm_denied_cap,
+        kvm_guest_cpuid,
+        kvm_xstate_sizes, //
     },
-    prelude::*, //
+    prelude::*,
+    seq_file::SeqFile, //
 };
 
-use super::{
-    ctrl::{
+use crate::{
+    c::MAX_ENTRIES,
+    cpufeature::{
         self,
-        KeptWords, //
-    },
-    feature::{
-        Feature,
         KernelWords,
-        Words, //
+        Words,
+        NCAPINTS, //
     },
-    generated,
+    cpuid::{
+        self,
+        Index, //
+    },
+    facts::{
+        Facts,
+        Flag,
+        Flags,
+        NOTHING, //
+    },
     guest::{
         self,
         Context,
-        GuestCaps,
-        GuestCpuid, //
+        GuestCaps, //
     },
-    host::{
-        HostCaps,
-        Snapshot, //
+    host::HostCaps,
+    runtime,
+    tables::{
+        control_regs::{
+            self,
+            CR4,
+            EFER, //
+        },
+        optouts, //
     },
-    leaf::Entry,
-    optout::{
-        self,
-        Kind, //
-    },
-    runtime::Runtime,
-    view::{
-        self,
-        View, //
-    }, //
+    view,
+    xstate, //
 };
 
-static_assert!(generated::NCAPINTS == bindings::NCAPINTS as usize);
-static_assert!(generated::NBUGINTS == bindings::NBUGINTS as usize);
-static_assert!(Entry::SIGNIFICANT_INDEX == bindings::KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+static_assert!(cpufeature::NCAPINTS == bindings::NCAPINTS as usize);
+static_assert!(cpufeature::NBUGINTS == bindings::NBUGINTS as usize);
 
-/// Asserts that two structures have the same layout.
-macro_rules! assert_same_layout {
-    ($rust:ty, $c:ty, $($field:ident),*) => {
-        static_assert!(size_of::<$rust>() == size_of::<$c>());
-        static_assert!(align_of::<$rust>() == align_of::<$c>());
-        $(static_assert!(offset_of!($rust, $field) == offset_of!($c, $field));)*
-    };
+/// How a vCPU of each kind is. A kind that C has more, or in another place, fails the build.
+const KINDS: [Flag; bindings::kvm_caps_kind_KVM_CAPS_NR_KINDS as usize] =
+    [Flag::Svm, Flag::Vmx, Flag::Tdx];
+static_assert!(bindings::kvm_caps_kind_KVM_CAPS_SVM == 0);
+static_assert!(bindings::kvm_caps_kind_KVM_CAPS_VMX == 1);
+static_assert!(bindings::kvm_caps_kind_KVM_CAPS_TDX == 2);
+
+/// A flag, if it is so.
+fn flag(flag: Flag, is_so: bool) -> Flags {
+    if is_so {
+        flag.into()
+    } else {
+        Flags::empty()
+    }
 }
-assert_same_layout!(
-    Entry,
-    kvm_cpuid_entry2,
-    function,
-    index,
-    flags,
-    eax,
-    ebx,
-    ecx,
-    edx,
-    padding
-);
 
-assert_same_layout!(
-    Runtime,
-    kvm_cpuid_runtime,
-    osxsave,
-    ospke,
-    apic,
-    tracks_mwait,
-    mwait,
-    hlt_in_guest,
-    xsave_size,
-    xsaves_size
-);
+/// How a vCPU is. What is no kind is none of them.
+fn vcpu_flags(kind: bindings::kvm_caps_kind, tdp_enabled: bool) -> Flags {
+    KINDS
+        .get(kind as usize)
+        .map_or(Flags::empty(), |kind| Flags::from(*kind))
+        | flag(Flag::Tdp, tdp_enabled)
+}
 
-/// The words that `caps` points to, as what KVM supports.
+/// Words of capabilities.
 ///
 /// # Safety
 ///
-/// `caps` must be valid for reading `NR_KVM_CPU_CAPS` words, and nobody may write to them while the
-/// result lives.
-unsafe fn host_caps<'a>(caps: *const u32) -> &'a HostCaps {
-    // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
-    unsafe { &*caps.cast() }
+/// `words` must be valid for reading `NR_KVM_CPU_CAPS` words, and nobody may write to them while
+/// the result lives.
+unsafe fn words<'a>(words: *const u32) -> &'a Words {
+    // SAFETY: The caller promises that there are as many words, and that they don't change; an
+    // array is aligned as its elements are.
+    unsafe { &*words.cast() }
 }
 
-/// Who runs a vCPU.
-fn kind(kind: kvm_caps_kind) -> Kind {
-    match kind {
-        bindings::kvm_caps_kind_KVM_CAPS_SVM => Kind::Svm,
-        bindings::kvm_caps_kind_KVM_CAPS_VMX => Kind::Vmx,
-        _ => Kind::Tdx,
-    }
+/// The kernel's words, `boot_cpu_data.x86_capability`.
+///
+/// # Safety
+///
+/// `words` must be valid for reading `NCAPINTS + NBUGINTS` words, and nobody may write to them
+/// while the result lives.
+unsafe fn kernel_words<'a>(words: *const u32) -> &'a KernelWords {
+    // SAFETY: As in `words()`.
+    unsafe { &*words.cast() }
 }
 
 /// `nent` entries, none if `entries` is null.
@@ -120,13 +122,13 @@ fn kind(kind: kvm_caps_kind) -> Kind {
 ///
 /// `entries` must be null, or valid for reading `nent` entries, and nobody may write to them while
 /// the result lives.
-unsafe fn entries<'a>(entries: *const kvm_cpuid_entry2, nent: c_int) -> &'a [Entry] {
+unsafe fn entries<'a>(entries: *const kvm_cpuid_entry2, nent: c_int) -> &'a [kvm_cpuid_entry2] {
     if entries.is_null() {
         return &[];
     }
-    // SAFETY: By the safety requirements of this function; `Entry` has the layout of
-    // `kvm_cpuid_entry2`.
-    unsafe { slice::from_raw_parts(entries.cast(), usize::try_from(nent).unwrap_or(0)) }
+    // SAFETY: It is not null, so the caller promises that there are as many entries, and that they
+    // don't change.
+    unsafe { slice::from_raw_parts(entries, usize::try_from(nent).unwrap_or(0)) }
 }
 
 /// As [`entries()`], to be changed.
@@ -135,59 +137,54 @@ unsafe fn entries<'a>(entries: *const kvm_cpuid_entry2, nent: c_int) -> &'a [Ent
 ///
 /// `entries` must be null, or valid for reading and writing `nent` entries, and nobody else may
 /// access them while the result lives.
-unsafe fn entries_mut<'a>(entries: *mut kvm_cpuid_entry2, nent: c_int) -> &'a mut [Entry] {
+unsafe fn entries_mut<'a>(
+    entries: *mut kvm_cpuid_entry2,
+    nent: c_int,
+) -> &'a mut [kvm_cpuid_entry2] {
     if entries.is_null() {
         return &mut [];
     }
-    // SAFETY: By the safety requirements of this function; `Entry` has the layout of
-    // `kvm_cpuid_entry2`.
-    unsafe { slice::from_raw_parts_mut(entries.cast(), usize::try_from(nent).unwrap_or(0)) }
+    // SAFETY: It is not null, so the caller promises that there are as many entries, for this
+    // function alone.
+    unsafe { slice::from_raw_parts_mut(entries, usize::try_from(nent).unwrap_or(0)) }
 }
 
-/// Computes what KVM supports, before kvm-intel or kvm-amd has a say.
+/// Computes what KVM supports, before kvm-intel or kvm-amd has a say, and puts it in `caps`.
 ///
-/// * `caps`: `kvm_cpu_caps`, which is overwritten.
-/// * `host`: the host.
-///
-/// Returns whether the host is sane, i.e. nothing had to be denied that it has.
+/// Returns whether the host is sane, i.e. has what rows of the policy expect.
 ///
 /// # Safety
 ///
 /// * `caps` must be valid for writing `NR_KVM_CPU_CAPS` words.
-/// * `host` must be valid for reading, its `kernel` for `NCAPINTS + NBUGINTS` words and its `raw`
-///   for `NR_KVM_CPU_CAPS`.
-///
-/// Nobody may write to what is read while the function runs.
+/// * `host` must be valid for reading, its `kernel` for `NCAPINTS + NBUGINTS` words and its `cpu`
+///   for `NR_KVM_CPU_CAPS`. Nobody may write to any of them while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_host_caps_init(
     caps: *mut u32,
     host: *const kvm_caps_snapshot,
 ) -> bool {
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: The caller promises that it can be read, and doesn't change.
     let host = unsafe { &*host };
-    let host = Snapshot {
-        // SAFETY: By the safety requirements of this function.
-        kernel: unsafe { &*host.kernel.cast() },
-        // SAFETY: By the safety requirements of this function.
-        raw: unsafe { &*host.raw.cast() },
-        tdp_enabled: host.tdp_enabled,
-        allow_smaller_maxphyaddr: host.allow_smaller_maxphyaddr,
-        has_msr_tsc_aux: host.has_msr_tsc_aux,
+    let facts = Facts {
+        // SAFETY: The caller promises that `kernel` has as many words, which don't change.
+        kernel: unsafe { kernel_words(host.kernel) },
+        // SAFETY: The caller promises the same of `cpu`.
+        cpu: unsafe { words(host.cpu) },
+        flags: flag(Flag::Tdp, host.tdp_enabled)
+            | flag(Flag::SmallerMaxphyaddr, host.allow_smaller_maxphyaddr)
+            | flag(Flag::MsrTscAux, host.has_msr_tsc_aux),
+        ..Facts::NONE
     };
-    let (supported, sane) = HostCaps::new(&host);
+    let (supported, is_sane) = HostCaps::new(&facts);
 
-    // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
-    unsafe { caps.cast::<HostCaps>().write(supported) };
-    sane
+    // SAFETY: The caller promises that as many words can be written.
+    unsafe { caps.cast::<Words>().write(*supported.words()) };
+    is_sane
 }
 
-/// Adds a feature to what KVM supports, or takes it away.
+/// Adds a feature, 32 times its word plus its bit, to what KVM supports, or takes it away.
 ///
-/// * `caps`: `kvm_cpu_caps`.
-/// * `feature`: 32 times the capability word, plus the bit.
-/// * `present`: whether to add the feature.
-///
-/// Returns `false`, and changes nothing, if the policy does not know the feature.
+/// Returns `false`, and changes nothing, if KVM gives the feature to nobody.
 ///
 /// # Safety
 ///
@@ -199,56 +196,52 @@ pub(crate) unsafe extern "C" fn kvm_host_caps_change(
     feature: c_uint,
     present: bool,
 ) -> bool {
-    // SAFETY: By the safety requirements of this function; `HostCaps` is transparent.
+    // SAFETY: The caller promises that there are as many words, for this function alone;
+    // `HostCaps` is transparent.
     let caps = unsafe { &mut *caps.cast::<HostCaps>() };
 
-    Feature::from_number(feature).is_some_and(|(feature, _)| caps.change(feature, present))
+    caps.change(feature, present)
 }
 
 /// Writes a vCPU's state to incoming CPUID entries.
 ///
-/// * `entries`: the entries. Null if there are none.
-/// * `nent`: the number of entries.
-/// * `runtime`: the vCPU's state.
-///
 /// # Safety
 ///
-/// * `entries` must be null, or valid for reading and writing `nent` entries.
-/// * `runtime` must be valid for reading.
-///
-/// Nobody else may access them while the function runs.
+/// * `entries` must be null, or valid for reading and writing `nent` entries, which nobody else may
+///   access while the function runs.
+/// * `runtime` and `sizes` must be valid for reading, and nobody may write to them meanwhile.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cpuid_massage(
     entries: *mut kvm_cpuid_entry2,
     nent: c_int,
     runtime: *const kvm_cpuid_runtime,
+    sizes: *const kvm_xstate_sizes,
 ) {
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: The caller promises that there are as many entries, for this function alone.
     let entries = unsafe { entries_mut(entries, nent) };
-    // SAFETY: By the safety requirements of this function; `Runtime` has the layout of
-    // `kvm_cpuid_runtime`.
-    let runtime = unsafe { &*runtime.cast::<Runtime>() };
+    // SAFETY: The caller promises that both can be read, and don't change.
+    let (runtime, sizes) = unsafe { (&*runtime, &*sizes) };
 
-    runtime.massage_only(entries);
+    if runtime.hlt_in_guest {
+        let mut room = [0; MAX_ENTRIES];
+        let index = Index::new(entries, &mut room);
+
+        runtime::massage_kvm_features(runtime, entries, &index);
+    }
+    runtime::massage(runtime, &sizes.component, entries, cpuid::search);
 }
 
-/// Writes a vCPU's state to incoming CPUID entries, and derives all that KVM derives from them.
+/// Writes a vCPU's state to incoming CPUID entries, and derives all that KVM derives from them:
+/// what the vCPU may use, in `caps`, and what else there is, in `guest`.
 ///
-/// * `guest`: what is derived, which is overwritten.
-/// * `caps`: what the vCPU may use, which is overwritten.
-/// * `context`: what else counts.
-/// * `entries`: the entries. Null if there are none.
-/// * `nent`: the number of entries.
-///
-/// Returns 0, or `-EINVAL`, with nothing derived and no capability, if KVM can't virtualize the
-/// width of linear addresses.
+/// Returns 0, or `-EINVAL`, with nothing derived, if KVM can't virtualize the width of linear
+/// addresses.
 ///
 /// # Safety
 ///
-/// * `guest` must be valid for writing.
-/// * `caps` must be valid for writing `NR_KVM_CPU_CAPS` words.
-/// * `context` must be valid for reading, its `host` for `NR_KVM_CPU_CAPS` words, its `kernel` for
-///   `NCAPINTS + NBUGINTS`, and its `runtime`.
+/// * `guest` must be valid for writing, `caps` for writing `NR_KVM_CPU_CAPS` words.
+/// * `context` must be valid for reading, its `kvm` for `NR_KVM_CPU_CAPS` words, its `kernel` for
+///   `NCAPINTS + NBUGINTS`, its `runtime` and its `sizes`.
 /// * `entries` must be null, or valid for reading and writing `nent` entries.
 ///
 /// Nobody else may access what is written, or write to what is read, while the function runs.
@@ -260,61 +253,42 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
     entries: *mut kvm_cpuid_entry2,
     nent: c_int,
 ) -> c_int {
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: The caller promises that there are as many entries, for this function alone.
     let entries = unsafe { entries_mut(entries, nent) };
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: The caller promises that it can be read, and doesn't change.
     let context = unsafe { &*context };
-    // SAFETY: By the safety requirements of this function; `Runtime` has the layout of
-    // `kvm_cpuid_runtime`.
-    let runtime = unsafe { &*context.runtime.cast::<Runtime>() };
+    // SAFETY: The caller promises the same of these.
+    let (runtime, sizes) = unsafe { (&*context.runtime, &*context.sizes) };
     let context = Context {
-        // SAFETY: By the safety requirements of this function.
-        host: unsafe { host_caps(context.host) },
-        // SAFETY: By the safety requirements of this function.
-        kernel: unsafe { &*context.kernel.cast() },
-        kind: kind(context.kind),
-        tdp_enabled: context.tdp_enabled,
+        facts: Facts {
+            // SAFETY: The caller promises that `kvm` has as many words, which don't change.
+            kvm: unsafe { words(context.kvm) },
+            // SAFETY: The caller promises the same of `kernel`.
+            kernel: unsafe { kernel_words(context.kernel) },
+            flags: vcpu_flags(context.kind, context.tdp_enabled),
+            ..Facts::NONE
+        },
+        runtime,
+        sizes: &sizes.component,
         xcr0: context.xcr0,
         xss: context.xss,
         dynamic: context.dynamic,
     };
 
-    let caps = caps.cast::<GuestCaps>();
-
-    // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
-    unsafe { caps.write(GuestCaps::NONE) };
-    // SAFETY: By the safety requirements of this function, and initialized above.
-    let caps = unsafe { &mut *caps };
-
-    let derived = match GuestCpuid::new(&context, entries, runtime, caps) {
-        Ok(derived) => derived,
-        Err(error) => return error.to_errno(),
-    };
-    // SAFETY: By the safety requirements of this function.
-    unsafe {
-        guest.write(kvm_guest_cpuid {
-            xcr0: derived.xcr0,
-            xss: derived.xss,
-            dynamic: derived.dynamic,
-            reserved_gpa_bits: guest::reserved_gpa_bits(derived.maxphyaddr),
-            reserved_cr4: derived.reserved_cr4,
-            reserved_efer: derived.reserved_efer,
-            timer_mode_mask: derived.timer_mode_mask,
-            pv_features: derived.pv_features,
-            xen_base: derived.xen.0,
-            xen_limit: derived.xen.1,
-            maxphyaddr: derived.maxphyaddr,
-            hyperv: derived.hyperv,
-            amd_compatible: derived.amd_compatible,
-        })
-    };
-    0
+    match guest::derive(&context, entries) {
+        Ok((its_caps, cpuid)) => {
+            // SAFETY: The caller promises that as many words, and `guest`, can be written.
+            unsafe {
+                caps.cast::<Words>().write(*its_caps.words());
+                guest.write(cpuid);
+            }
+            0
+        }
+        Err(error) => error.to_errno(),
+    }
 }
 
 /// Tells whether a guest sees the same in two tables of CPUID entries.
-///
-/// * `a`, `b`: the entries. Null if there are none.
-/// * `nr_a`, `nr_b`: the numbers of entries.
 ///
 /// # Safety
 ///
@@ -327,97 +301,108 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_equal(
     b: *const kvm_cpuid_entry2,
     nr_b: c_int,
 ) -> bool {
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
     let (a, b) = unsafe { (entries(a, nr_a), entries(b, nr_b)) };
 
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same_as(b))
+    cpuid::are_same(a, b)
 }
 
-/// Writes a vCPU's state to its CPUID entries and capabilities.
-///
-/// * `caps`: the vCPU's capability words.
-/// * `entries`: the vCPU's CPUID entries. Null if there are none.
-/// * `nent`: the number of entries.
-/// * `runtime`: the vCPU's state.
+/// Writes a vCPU's state to its CPUID entries and capabilities, but for what doesn't change while
+/// it lives, i.e. whether HLT exits.
 ///
 /// # Safety
 ///
 /// * `caps` must be valid for reading and writing `NR_KVM_CPU_CAPS` words.
 /// * `entries` must be null, or valid for reading and writing `nent` entries.
-/// * `runtime` must be valid for reading.
+/// * `runtime` and `sizes` must be valid for reading.
 ///
-/// Nobody else may access any of them while the function runs.
+/// Nobody else may access what is written, or write to what is read, while the function runs: C
+/// holds the lock of guest CPUID.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cpuid_update(
     caps: *mut u32,
     entries: *mut kvm_cpuid_entry2,
     nent: c_int,
     runtime: *const kvm_cpuid_runtime,
+    sizes: *const kvm_xstate_sizes,
 ) {
-    // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
+    // SAFETY: The caller promises that there are as many words, for this function alone;
+    // `GuestCaps` is transparent.
     let caps = unsafe { &mut *caps.cast::<GuestCaps>() };
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: The caller promises that there are as many entries, for this function alone.
     let entries = unsafe { entries_mut(entries, nent) };
-    // SAFETY: By the safety requirements of this function; `Runtime` has the layout of
-    // `kvm_cpuid_runtime`.
-    let runtime = unsafe { &*runtime.cast::<Runtime>() };
+    // SAFETY: The caller promises that both can be read, and don't change.
+    let (runtime, sizes) = unsafe { (&*runtime, &*sizes) };
+    let leaves = runtime::massage(runtime, &sizes.component, entries, cpuid::search);
 
-    runtime.update(entries, caps);
+    caps.update(runtime, leaves);
 }
 
-/// The bits that a guest physical address must not have.
-///
-/// * `maxphyaddr`: the width of guest physical addresses, in bits.
+/// The bytes that XSAVE takes for components, or XSAVES if they are compacted.
 ///
 /// # Safety
 ///
-/// None of its own: it is `unsafe` as its declaration in C is.
+/// `sizes` must be valid for reading, and nobody may write to it while the function runs.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_reserved_gpa_bits(maxphyaddr: u8) -> u64 {
-    guest::reserved_gpa_bits(maxphyaddr)
+pub(crate) unsafe extern "C" fn kvm_xstate_required_size(
+    sizes: *const kvm_xstate_sizes,
+    components: u64,
+    compacted: bool,
+) -> u32 {
+    // SAFETY: The caller promises that it can be read, and doesn't change.
+    let sizes = unsafe { &*sizes };
+
+    xstate::required_size(&sizes.component, components, compacted)
 }
 
-/// The bits of CR4 that are reserved for who has certain features.
-///
-/// * `words`: the features, as in `cpuinfo_x86::x86_capability`.
+/// The bits of CR4 that are reserved on a CPU with such features.
 ///
 /// # Safety
 ///
-/// `words` must be valid for reading `NCAPINTS` words, and nobody may write to them while the
-/// function runs.
+/// `words`, as `cpuinfo_x86::x86_capability`, must be valid for reading `NCAPINTS` words, and
+/// nobody may write to them while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cr4_reserved_bits(words: *const u32) -> u64 {
-    // SAFETY: By the safety requirements of this function.
-    ctrl::reserved_cr4(unsafe { &*words.cast::<KeptWords>() })
+    let mut features = NOTHING;
+
+    // SAFETY: The caller promises that there are as many words, and that they don't change.
+    let kept = unsafe { slice::from_raw_parts(words, NCAPINTS) };
+    for (feature, kept) in features.iter_mut().zip(kept) {
+        *feature = *kept;
+    }
+
+    let facts = Facts {
+        vcpu: &features,
+        ..Facts::NONE
+    };
+
+    control_regs::reserved(CR4, &facts)
 }
 
 /// The bits of EFER that KVM supports.
 ///
-/// * `host`: what KVM supports, i.e. `kvm_cpu_caps`.
-/// * `kernel`: `boot_cpu_data.x86_capability`.
-///
 /// # Safety
 ///
-/// `host` must be valid for reading `NR_KVM_CPU_CAPS` words, `kernel` for `NCAPINTS + NBUGINTS`,
-/// and nobody may write to them while the function runs.
+/// `kvm` must be valid for reading `NR_KVM_CPU_CAPS` words, `kernel` for `NCAPINTS + NBUGINTS`, and
+/// nobody may write to them while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_efer_supported_bits(
-    host: *const u32,
+    kvm: *const u32,
     kernel: *const u32,
 ) -> u64 {
-    // SAFETY: By the safety requirements of this function.
-    let host = unsafe { host_caps(host) };
-    // SAFETY: By the safety requirements of this function.
-    let kernel = unsafe { &*kernel.cast::<KernelWords>() };
+    // SAFETY: The caller promises that there are as many words, and that they don't change.
+    let (kvm, kernel) = unsafe { (words(kvm), kernel_words(kernel)) };
+    let facts = Facts {
+        kernel,
+        kvm,
+        vcpu: kvm,
+        ..Facts::NONE
+    };
 
-    !ctrl::reserved_efer(ctrl::kept(&host.0), host, kernel)
+    !control_regs::reserved(EFER, &facts)
 }
 
 /// The words that CPUID entries ask for.
-///
-/// * `asked`: the words, which are overwritten. Words that the policy has no feature in are zero.
-/// * `entries`: the entries. Null if there are none.
-/// * `nent`: the number of entries.
 ///
 /// # Safety
 ///
@@ -430,20 +415,77 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_words(
     entries: *const kvm_cpuid_entry2,
     nent: c_int,
 ) {
-    // SAFETY: By the safety requirements of this function.
-    let words = view::asked(unsafe { self::entries(entries, nent) });
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
+    let entries = unsafe { self::entries(entries, nent) };
+    let mut room = [0; MAX_ENTRIES];
+    let words = guest::asked(entries, &Index::new(entries, &mut room));
 
-    // SAFETY: By the safety requirements of this function.
+    // SAFETY: The caller promises that as many words can be written.
     unsafe { asked.cast::<Words>().write(words) };
 }
 
-/// Finds the next feature that guest CPUID asks for or that the vCPU may use.
+/// What a view is about.
 ///
-/// * `cap`: the feature, which is overwritten if there is one.
-/// * `view`: the words to look at.
-/// * `from`: the number of the first feature to look at.
+/// # Safety
 ///
-/// Returns whether there is such a feature.
+/// `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`. Nobody may write
+/// to them while the result lives.
+unsafe fn facts_of_view<'a>(view: *const kvm_caps_view) -> Facts<'a> {
+    // SAFETY: The caller promises that it can be read, and doesn't change.
+    let view = unsafe { &*view };
+    // SAFETY: The caller promises that all of these have as many words, which don't change.
+    let (kvm, guest, vcpu) = unsafe { (words(view.kvm), words(view.asked), words(view.caps)) };
+
+    Facts {
+        kvm,
+        guest,
+        vcpu,
+        flags: vcpu_flags(view.kind, view.tdp_enabled),
+        ..Facts::NONE
+    }
+}
+
+/// Prints what a vCPU asks for and may use, a line a feature.
+///
+/// # Safety
+///
+/// * `file` must be a valid `seq_file` that nobody else accesses while the function runs.
+/// * `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`. Nobody may write
+///   to them meanwhile.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_guest_caps_show(
+    file: *mut bindings::seq_file,
+    view: *const kvm_caps_view,
+) {
+    // SAFETY: The caller promises that it is valid, and nobody else's.
+    let file = unsafe { SeqFile::from_raw(file) };
+    // SAFETY: The caller promises that view and words can be read, and don't change.
+    let facts = unsafe { facts_of_view(view) };
+
+    view::show(&facts, file);
+}
+
+/// Text in an array, cut where that ends. The last byte stays as it is.
+struct Text<'a>(&'a mut [c_char]);
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for byte in text.bytes() {
+            let Some((first, rest @ [_, ..])) = core::mem::take(&mut self.0).split_first_mut()
+            else {
+                return Err(core::fmt::Error);
+            };
+
+            *first = byte as c_char;
+            self.0 = rest;
+        }
+        Ok(())
+    }
+}
+
+/// Finds the next feature, from a number on, that guest CPUID asks for and the vCPU may not use.
+///
+/// Returns whether there is one.
 ///
 /// # Safety
 ///
@@ -451,105 +493,61 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_words(
 /// * `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`. Nobody may write
 ///   to them while the function runs.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_guest_caps_next(
-    cap: *mut kvm_guest_cap,
+pub(crate) unsafe extern "C" fn kvm_denied_caps_next(
+    cap: *mut kvm_denied_cap,
     view: *const kvm_caps_view,
     from: c_uint,
 ) -> bool {
-    // SAFETY: By the safety requirements of this function.
-    let view = unsafe { &*view };
-    let view = View {
-        // SAFETY: By the safety requirements of this function.
-        host: unsafe { host_caps(view.host) },
-        // SAFETY: By the safety requirements of this function.
-        asked: unsafe { &*view.asked.cast() },
-        // SAFETY: By the safety requirements of this function; `GuestCaps` is transparent.
-        caps: unsafe { &*view.caps.cast() },
-        kind: kind(view.kind),
-        tdp_enabled: view.tdp_enabled,
-    };
-    let Some(line) = view.next(from) else {
+    // SAFETY: The caller promises that view and words can be read, and don't change.
+    let facts = unsafe { facts_of_view(view) };
+    let Some(line) = view::lines(&facts, from).find(|line| line.guest && !line.vcpu) else {
         return false;
     };
-
-    // SAFETY: By the safety requirements of this function.
-    unsafe {
-        cap.write(kvm_guest_cap {
-            name: line.name.unwrap_or(c"-").as_char_ptr(),
-            why: line.why.unwrap_or(c"-").as_char_ptr(),
-            number: line.feature.number(),
-            function: line.leaf.function,
-            index: line.leaf.index,
-            reg: line.leaf.reg as u8,
-            host: line.host,
-            guest: line.guest,
-            effective: line.effective,
-        })
+    let mut denied = kvm_denied_cap {
+        name: line.name().as_ptr().cast(),
+        name_len: line.name().len() as u32,
+        number: line.number,
+        ..kvm_denied_cap::default()
     };
+
+    if let Some(why) = line.why {
+        // What is cut is still worth to be shown.
+        let _ = Text(&mut denied.why).write_fmt(fmt!("{why}"));
+    }
+    // SAFETY: The caller promises that it can be written.
+    unsafe { cap.write(denied) };
     true
 }
 
-/// Fills in what `KVM_GET_EMULATED_CPUID` reports for a function.
+/// Fills in what `KVM_GET_EMULATED_CPUID` reports.
 ///
-/// * `entry`: overwritten, with no flags set, if the function is reported.
-/// * `host`: what KVM supports, i.e. `kvm_cpu_caps`.
-/// * `function`: the CPUID function, with index 0.
-///
-/// Returns whether the function is reported.
+/// Returns the number of entries, or `-E2BIG`, with nothing written, if there is no room.
 ///
 /// # Safety
 ///
-/// * `entry` must be valid for writing.
-/// * `host` must be valid for reading `NR_KVM_CPU_CAPS` words, and nobody may write to it while
-///   the function runs.
+/// * `entries` must be valid for reading and writing `nent` entries, which nobody else may access
+///   while the function runs.
+/// * `kvm` must be valid for reading `NR_KVM_CPU_CAPS` words, and nobody may write to it meanwhile.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_caps_emulated_cpuid(
-    entry: *mut kvm_cpuid_entry2,
-    host: *const u32,
-    function: u32,
-) -> bool {
-    // SAFETY: By the safety requirements of this function.
-    let host = unsafe { host_caps(host) };
+    entries: *mut kvm_cpuid_entry2,
+    nent: c_int,
+    kvm: *const u32,
+) -> c_int {
+    // SAFETY: The caller promises that there are as many entries, for this function alone.
+    let entries = unsafe { entries_mut(entries, nent) };
+    // SAFETY: The caller promises that there are as many words, and that they don't change.
+    let kvm = unsafe { words(kvm) };
 
-    let Some(emulated) = optout::emulated(host, function) else {
-        return false;
-    };
-    // SAFETY: By the safety requirements of this function; `Entry` has the layout of
-    // `kvm_cpuid_entry2`.
-    unsafe { entry.cast::<Entry>().write(emulated) };
-    true
+    match optouts::emulated(kvm, entries) {
+        Ok(count) => count as c_int,
+        Err(error) => error.to_errno(),
+    }
 }
 
-#[kunit_tests(guestcaps_x86_ffi)]
-mod tests {
-    use super::super::generated::feature::*;
-    use super::*;
-
-    /// Calls `kvm_cpu_cap_change()` when nobody configures KVM. Returns how often it warned.
-    fn warnings(feature: Feature, present: bool) -> c_int {
-        // SAFETY: This runs as part of a test.
-        let test = unsafe { bindings::kunit_get_current_test() };
-        // SAFETY: `test` is the running test.
-        let warnings = unsafe { bindings::kunit_start_suppress_warning(test) };
-
-        // SAFETY: The function may be called at any time.
-        unsafe { bindings::kvm_cpu_cap_change(feature.number(), present) };
-
-        // SAFETY: `warnings` is what was started above.
-        let count = unsafe { bindings::kunit_suppressed_warning_count(warnings) };
-        // SAFETY: As above.
-        unsafe { bindings::kunit_end_suppress_warning(test, warnings) };
-        count
-    }
-
-    /// When KVM is loaded its capabilities are final, and before a vendor's module is loaded they
-    /// are nobody's to change.
-    #[test]
-    fn a_change_at_the_wrong_time_warns() {
-        for feature in [SVM, VMX, AVX] {
-            for present in [false, true] {
-                assert_eq!(warnings(feature, present), 1);
-            }
-        }
-    }
+/// As kvm-intel and kvm-amd add or take away a feature; for tests.
+#[cfg(CONFIG_KUNIT = "y")]
+pub(crate) fn change_kvm_cpu_caps(feature: u32, present: bool) {
+    // SAFETY: It may be called at any time: it warns, and does nothing, if that is the wrong one.
+    unsafe { bindings::kvm_cpu_cap_change(feature, present) };
 }

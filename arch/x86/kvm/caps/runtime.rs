@@ -2,129 +2,124 @@
 
 //! What KVM itself keeps up to date in guest CPUID, as the vCPU's state changes.
 
-use super::{
-    feature::{
-        self,
-        Feature, //
+use crate::{
+    c::{
+        Entry,
+        Runtime,
+        XstateSize, //
     },
-    generated::feature::*,
-    guest::GuestCaps,
-    leaf::Entry,
-    scan::{
+    cpufeature::{
+        feature::*,
+        Feature,
+        Words, //
+    },
+    cpuid::{
         self,
-        Scan,
-        Slot, //
-    }, //
+        Index, //
+    },
+    xstate, //
 };
 
-/// The state of a vCPU that guest CPUID reflects.
-///
-/// Mirrors `struct kvm_cpuid_runtime` of `caps.h`; `ffi.rs` holds the two together.
-#[repr(C)]
-pub(crate) struct Runtime {
-    /// CR4.OSXSAVE.
-    pub(crate) osxsave: bool,
-    /// CR4.PKE.
-    pub(crate) ospke: bool,
-    /// Whether IA32_APIC_BASE has the APIC enabled.
-    pub(crate) apic: bool,
-    /// Whether `mwait` counts; with `KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT` guest CPUID alone does.
-    pub(crate) tracks_mwait: bool,
-    /// IA32_MISC_ENABLE.MWAIT.
-    pub(crate) mwait: bool,
-    /// Whether HLT does not exit, i.e. nobody would be there to unhalt.
-    pub(crate) hlt_in_guest: bool,
-    /// Bytes that XSAVE takes for XCR0.
-    pub(crate) xsave_size: u32,
-    /// Bytes that XSAVES takes for XCR0 and IA32_XSS.
-    pub(crate) xsaves_size: u32,
+/// `KVM_FEATURE_PV_UNHALT` of `uapi/asm/kvm_para.h`.
+const PV_UNHALT: u32 = 1 << 7;
+
+/// The leaves of features that follow the vCPU's state: whether guest CPUID has them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leaves {
+    leaf_1: bool,
+    leaf_7: bool,
 }
 
-impl Runtime {
-    /// KVM_FEATURE_PV_UNHALT of `uapi/asm/kvm_para.h`.
-    const PV_UNHALT: u32 = 1 << 7;
-
-    /// The features that are part of the state: each with the look-up for its entry, and its value
-    /// unless guest CPUID decides.
-    #[inline(always)]
-    fn features(&self) -> [(Slot, Feature, Option<bool>); 4] {
-        let mwait = self.tracks_mwait.then_some(self.mwait);
-
-        [
-            (scan::LEAF_1, OSXSAVE, Some(self.osxsave)),
-            (scan::LEAF_1, APIC, Some(self.apic)),
-            (scan::LEAF_1, MWAIT, mwait),
-            (scan::LEAF_7, OSPKE, Some(self.ospke)),
-        ]
+/// Calls `each` with the features that follow the vCPU's state, where guest CPUID has their leaf,
+/// and whether the vCPU has them. `KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT` leaves MWAIT to guest CPUID
+/// alone.
+#[inline]
+fn for_each_feature(runtime: &Runtime, leaves: Leaves, mut each: impl FnMut(&Feature, bool)) {
+    if leaves.leaf_1 {
+        each(&OSXSAVE, runtime.osxsave);
+        each(&APIC, runtime.apic);
+        if runtime.tracks_mwait {
+            each(&MWAIT, runtime.mwait);
+        }
     }
+    if leaves.leaf_7 {
+        each(&OSPKE, runtime.ospke);
+    }
+}
 
-    /// Writes to `entry`, which counts for `slot`, what it has of the state.
-    #[inline(always)]
-    fn write(&self, slot: Slot, entry: &mut Entry) {
-        for (its_slot, feature, value) in self.features() {
-            if let (true, Some(value)) = (its_slot == slot, value) {
-                let reg = entry.reg_mut(feature.reg());
+/// Makes `caps` say what the vCPU's state is.
+#[inline]
+pub(crate) fn update(caps: &mut Words, runtime: &Runtime, leaves: Leaves) {
+    for_each_feature(runtime, leaves, |feature, has| feature.set_in(caps, has));
+}
 
-                *reg &= !feature.mask();
-                *reg |= u32::from(value) * feature.mask();
+/// Writes the vCPU's state to the entry of a leaf of features, if there is one.
+#[inline]
+fn write(runtime: &Runtime, entry: Option<&mut Entry>, leaves: Leaves) -> bool {
+    let Some(entry) = entry else {
+        return false;
+    };
+
+    for_each_feature(runtime, leaves, |feature, has| {
+        if let Some(leaf) = feature.leaf() {
+            let reg = cpuid::reg_mut(entry, leaf.reg);
+
+            *reg &= !feature.mask();
+            *reg |= feature.mask() * u32::from(has);
+        }
+    });
+    true
+}
+
+/// Writes the vCPU's state to `entries`, but for what hypervisors' leaves say. `find` is told where
+/// to begin, the function and the index.
+#[inline]
+pub(crate) fn massage(
+    runtime: &Runtime,
+    sizes: &[XstateSize],
+    entries: &mut [Entry],
+    find: impl Fn(&[Entry], usize, u32, Option<u32>) -> Option<usize>,
+) -> Leaves {
+    const LEAF_1: Leaves = Leaves {
+        leaf_1: true,
+        leaf_7: false,
+    };
+    const LEAF_7: Leaves = Leaves {
+        leaf_1: false,
+        leaf_7: true,
+    };
+
+    let at = find(entries, 0, 1, None);
+    let leaf_1 = write(runtime, at.and_then(|at| entries.get_mut(at)), LEAF_1);
+    let at = find(entries, 0, 7, Some(0));
+    let leaf_7 = write(runtime, at.and_then(|at| entries.get_mut(at)), LEAF_7);
+
+    // Nothing of leaf 0xD stands before its first entry.
+    if let Some(first) = find(entries, 0, 0xd, None) {
+        let at = find(entries, first, 0xd, Some(0));
+        if let Some(entry) = at.and_then(|at| entries.get_mut(at)) {
+            entry.ebx = xstate::required_size(sizes, runtime.xcr0, false);
+        }
+
+        let at = find(entries, first, 0xd, Some(1));
+        if let Some(entry) = at.and_then(|at| entries.get_mut(at)) {
+            if entry.eax & (XSAVES.mask() | XSAVEC.mask()) != 0 {
+                entry.ebx = xstate::required_size(sizes, runtime.xcr0 | runtime.xss, true);
             }
         }
-        match slot {
-            scan::XCR0 => entry.ebx = self.xsave_size,
-            scan::XSS if entry.eax & (XSAVES.mask() | XSAVEC.mask()) != 0 => {
-                entry.ebx = self.xsaves_size;
-            }
-            scan::KVM_FEATURES if self.hlt_in_guest => entry.eax &= !Self::PV_UNHALT,
-            _ => (),
-        }
     }
+    Leaves { leaf_1, leaf_7 }
+}
 
-    /// Makes `caps` say the same as an entry that counts for `slot`.
-    #[inline(always)]
-    fn write_caps(&self, slot: Slot, caps: &mut GuestCaps) {
-        for (its_slot, feature, value) in self.features() {
-            if let (true, Some(value)) = (its_slot == slot, value) {
-                feature::change(&mut caps.0, feature, value);
-            }
-        }
-    }
+/// Writes to KVM's own leaf, if there is one, that nobody is there to unhalt a vCPU whose HLT
+/// doesn't exit.
+#[inline]
+pub(crate) fn massage_kvm_features(runtime: &Runtime, entries: &mut [Entry], index: &Index<'_>) {
+    if runtime.hlt_in_guest {
+        let at = index.kvm_features(entries);
 
-    /// Writes the state to those of the entries that `scan` found.
-    pub(crate) fn massage(&self, scan: &Scan, entries: &mut [Entry]) {
-        for slot in scan::RUNTIME {
-            if let Some(entry) = scan.entry_mut(entries, slot) {
-                self.write(slot, entry);
-            }
-        }
-        if let Some(entry) = scan.entry_mut(entries, scan::KVM_FEATURES) {
-            self.write(scan::KVM_FEATURES, entry);
-        }
-    }
-
-    /// As [`Runtime::massage()`], for entries that nothing else is to be found in.
-    pub(crate) fn massage_only(&self, entries: &mut [Entry]) {
-        if self.hlt_in_guest {
-            self.massage(&Scan::new(entries), entries);
-        } else {
-            scan::for_each_runtime(entries, |slot, entry| self.write(slot, entry));
-        }
-    }
-
-    /// Writes the state to a vCPU's entries and capabilities, but for what does not change while it
-    /// lives, i.e. whether HLT exits.
-    pub(crate) fn update(&self, entries: &mut [Entry], caps: &mut GuestCaps) {
-        scan::for_each_runtime(entries, |slot, entry| {
-            self.write(slot, entry);
-            self.write_caps(slot, caps);
-        });
-    }
-
-    /// Makes `caps` say the same, where `scan` found the entry.
-    pub(crate) fn update_caps(&self, scan: &Scan, caps: &mut GuestCaps) {
-        for slot in scan::RUNTIME {
-            if scan.has(slot) {
-                self.write_caps(slot, caps);
-            }
+        if let Some(entry) = at.and_then(|at| entries.get_mut(at)) {
+            entry.eax &= !PV_UNHALT;
         }
     }
 }

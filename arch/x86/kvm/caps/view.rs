@@ -6,200 +6,179 @@
 //!
 //! | reason         | meaning                                                                  |
 //! | -------------- | ------------------------------------------------------------------------ |
-//! | `unknown`      | guest CPUID asks for it, and the policy has no row for it                |
+//! | `unknown`      | guest CPUID asks for it, and not even the kernel has a name for it       |
+//! | `denied`       | guest CPUID asks for it, and KVM gives it to no guest: the policy's why  |
 //! | `host`         | guest CPUID asks for it, and KVM does not support it on this host        |
 //! | `runtime`      | KVM keeps it up to date as the vCPU's state changes                      |
-//! | `vcpus:verb`   | the opt-out that made a difference, as its row begins                    |
+//! | `vcpus:verb`   | the opt-out that made a difference                                       |
 
-use core::ffi::CStr;
-use kernel::prelude::*;
-
-use super::{
-    feature::{
-        self,
-        Feature,
-        Words, //
-    },
-    guest::GuestCaps,
-    host::HostCaps,
-    leaf::{
-        Entry,
-        Leaf, //
-    },
-    optout::{
-        self,
-        Kind, //
-    },
-    policy,
-    scan::Scan, //
+use kernel::{
+    fmt,
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print, //
 };
 
-/// What guest CPUID asks for, a bit for each feature. Words that the policy has no feature in are
-/// left out.
-pub(crate) fn asked(entries: &[Entry]) -> Words {
-    let scan = Scan::new(entries);
+use crate::{
+    cpufeature::{
+        Leaf,
+        Reg,
+        LEAVES, //
+    },
+    facts::Facts,
+    tables::{
+        optouts::{
+            self,
+            OptOut, //
+        },
+        policy::{
+            self,
+            Row,
+            Verb, //
+        }, //
+    }, //
+};
 
-    core::array::from_fn(|word| scan.word(entries, word))
-}
-
-/// A vCPU's capabilities, and where they come from.
-pub(crate) struct View<'a> {
-    /// What KVM supports.
-    pub(crate) host: &'a HostCaps,
-    /// What guest CPUID asks for.
-    pub(crate) asked: &'a Words,
-    /// What the vCPU may use.
-    pub(crate) caps: &'a GuestCaps,
-    /// Who runs the vCPU.
-    pub(crate) kind: Kind,
-    /// Whether KVM uses two-dimensional paging.
-    pub(crate) tdp_enabled: bool,
-}
-
-/// One feature.
+/// One feature of a vCPU.
 pub(crate) struct Line {
-    pub(crate) feature: Feature,
-    /// The leaf that enumerates it.
-    pub(crate) leaf: Leaf,
-    /// Its name in the policy; none if that has no row for it.
-    pub(crate) name: Option<&'static CStr>,
+    /// 32 times the capability word, plus the bit.
+    pub(crate) number: u32,
+    /// The register that enumerates the feature.
+    leaf: Leaf,
+    /// Its policy; none if the kernel has no name for it.
+    row: Option<&'static Row>,
     /// Whether KVM supports it.
-    pub(crate) host: bool,
+    kvm: bool,
     /// Whether guest CPUID asks for it.
     pub(crate) guest: bool,
     /// Whether the vCPU may use it.
-    pub(crate) effective: bool,
+    pub(crate) vcpu: bool,
     /// Why, if there is more to it than host AND guest CPUID.
-    pub(crate) why: Option<&'static CStr>,
+    pub(crate) why: Option<Why>,
 }
 
-impl View<'_> {
-    /// The first feature, from the one with number `from` on, that guest CPUID asks for or that the
-    /// vCPU may use.
-    pub(crate) fn next(&self, from: u32) -> Option<Line> {
-        (from..feature::NUMBERS)
-            .filter_map(Feature::from_number)
-            .find(|(feature, _)| feature::has(self.asked, *feature) || self.caps.has(*feature))
-            .map(|(feature, leaf)| self.line(feature, leaf))
-    }
+/// A reason; see the head of this file.
+#[derive(Clone, Copy)]
+pub(crate) enum Why {
+    Unknown,
+    Denied(&'static str),
+    Host,
+    Runtime,
+    OptOut(&'static OptOut),
+}
 
-    fn line(&self, feature: Feature, leaf: Leaf) -> Line {
-        let name = policy::name(feature);
-        let host = self.host.has(feature);
-        let guest = feature::has(self.asked, feature);
-        let effective = self.caps.has(feature);
-        let why = if effective != (host && guest) {
+impl Line {
+    /// The line for bit `bit` of capability word `word`, if guest CPUID asks for it or the vCPU may
+    /// use it.
+    fn new(facts: &Facts<'_>, word: usize, bit: u32) -> Option<Self> {
+        let is_in = |words: &[u32]| {
+            words
+                .get(word)
+                .is_some_and(|word| word >> (bit % u32::BITS) & 1 != 0)
+        };
+        let (kvm, guest, vcpu) = (is_in(facts.kvm), is_in(facts.guest), is_in(facts.vcpu));
+        let leaf = LEAVES.get(word).copied().flatten()?;
+
+        if !guest && !vcpu {
+            return None;
+        }
+
+        let number = word as u32 * u32::BITS + bit;
+        let row = policy::row_of(number);
+        let why = match row {
             // Without an opt-out only the vCPU's state makes a difference.
-            optout::label(feature, self.kind, self.tdp_enabled).or(Some(c"runtime"))
-        } else if effective || !guest {
-            None
-        } else if name.is_none() {
-            Some(c"unknown")
-        } else if policy::is_runtime(feature) {
-            Some(c"runtime")
-        } else {
-            Some(c"host")
+            Some(row) if vcpu != (kvm && guest) => {
+                Some(optouts::row_of(&row.feature, facts).map_or(Why::Runtime, Why::OptOut))
+            }
+            _ if vcpu => None,
+            None => Some(Why::Unknown),
+            Some(row) => Some(match (row.verb, row.why()) {
+                (_, Some(why)) => Why::Denied(why),
+                (Verb::Runtime, _) => Why::Runtime,
+                _ => Why::Host,
+            }),
         };
 
-        Line {
-            feature,
+        Some(Self {
+            number,
             leaf,
-            name,
-            host,
+            row,
+            kvm,
             guest,
-            effective,
+            vcpu,
             why,
-        }
-    }
-}
-
-#[kunit_tests(guestcaps_x86_view)]
-mod tests {
-    use super::super::generated::{
-        feature::*,
-        NR_KVM_CPU_CAPS, //
-    };
-    use super::*;
-
-    fn words(features: &[Feature]) -> Words {
-        let mut words = [0; NR_KVM_CPU_CAPS];
-
-        for feature in features {
-            feature::change(&mut words, *feature, true);
-        }
-        words
-    }
-
-    /// The lines for a vCPU of kvm-amd with two-dimensional paging: name, and why.
-    fn lines(
-        host: &[Feature],
-        asked: &[Feature],
-        caps: &[Feature],
-    ) -> [Option<(Feature, Option<&'static CStr>)>; 8] {
-        let view = View {
-            host: &HostCaps(words(host)),
-            asked: &words(asked),
-            caps: &GuestCaps(words(caps)),
-            kind: Kind::Svm,
-            tdp_enabled: true,
-        };
-        let mut from = 0;
-
-        core::array::from_fn(|_| {
-            let line = view.next(from)?;
-
-            from = line.feature.number() + 1;
-            Some((line.feature, line.why))
         })
     }
 
-    fn why(host: &[Feature], asked: &[Feature], caps: &[Feature]) -> Option<&'static CStr> {
-        lines(host, asked, caps)[0].and_then(|(_, why)| why)
+    /// The feature's name, if it has one.
+    pub(crate) fn name(&self) -> &'static str {
+        self.row.map_or("-", Row::name)
     }
+}
 
-    #[test]
-    fn lines_are_those_that_guests_ask_for_or_have() {
-        let all = lines(&[AVX, MOVBE, SVM], &[AVX, FPU], &[AVX, XSAVES]);
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("unknown"),
+            Self::Denied(_) => f.write_str("denied"),
+            Self::Host => f.write_str("host"),
+            Self::Runtime => f.write_str("runtime"),
+            Self::OptOut(row) => {
+                let (vcpus, verb) = row.label();
 
-        assert!(all
-            .iter()
-            .flatten()
-            .map(|(feature, _)| *feature)
-            .eq([FPU, AVX, XSAVES]));
-        assert!(lines(&[AVX], &[], &[]).iter().all(Option::is_none));
+                f.write_fmt(fmt!("{vcpus}:{verb}"))
+            }
+        }
     }
+}
 
-    #[test]
-    fn each_difference_has_its_reason() {
-        assert!(why(&[AVX], &[AVX], &[AVX]).is_none());
-        assert!(why(&[], &[AVX], &[]) == Some(c"host"));
-        assert!(why(&[DSCPL], &[DSCPL], &[]) == Some(c"runtime"));
-        assert!(why(&[], &[DSCPL], &[]) == Some(c"unknown"));
-        assert!(why(&[], &[OSXSAVE], &[OSXSAVE]) == Some(c"runtime"));
-        assert!(why(&[], &[OSXSAVE], &[]) == Some(c"runtime"));
-        assert!(why(&[], &[MOVBE], &[MOVBE]) == Some(c"any:advertised"));
-        assert!(why(&[MOVBE], &[MOVBE], &[MOVBE]).is_none());
-        assert!(why(&[], &[], &[XSAVES]) == Some(c"svm:exactly"));
-        assert!(why(&[V_VMSAVE_VMLOAD], &[V_VMSAVE_VMLOAD], &[]) == Some(c"svm:needs"));
-        assert!(why(&[], &[], &[GBPAGES]) == Some(c"tdp:exactly"));
-        // An opt-out that is not what made the difference.
-        assert!(why(&[], &[XSAVES], &[]) == Some(c"host"));
-    }
+/// The features that guest CPUID, `facts.guest`, asks for, or that the vCPU, `facts.vcpu`, may use,
+/// by their numbers from `from` on.
+pub(crate) fn lines<'a>(facts: &'a Facts<'_>, from: u32) -> impl Iterator<Item = Line> + 'a {
+    (from..LEAVES.len() as u32 * u32::BITS)
+        .filter_map(|number| Line::new(facts, (number / u32::BITS) as usize, number % u32::BITS))
+}
 
-    /// Whatever the number, there is an end.
-    #[test]
-    fn there_is_nothing_behind_the_last_feature() {
-        let everything = [!0; NR_KVM_CPU_CAPS];
-        let view = View {
-            host: &HostCaps(everything),
-            asked: &everything,
-            caps: &GuestCaps(everything),
-            kind: Kind::Svm,
-            tdp_enabled: true,
+/// Prints a table of them.
+pub(crate) fn show(facts: &Facts<'_>, file: &SeqFile) {
+    seq_print!(
+        file,
+        "word bit cpuid            name                host guest effective why\n"
+    );
+    for line in lines(facts, 0) {
+        let Leaf {
+            function,
+            index,
+            reg,
+        } = line.leaf;
+        let reg = match reg {
+            Reg::Eax => "eax",
+            Reg::Ebx => "ebx",
+            Reg::Ecx => "ecx",
+            Reg::Edx => "edx",
         };
+        // Indices of capability words have one digit.
+        let digits = function.checked_ilog2().unwrap_or(0) as usize / 4 + 1;
+        let padding = "        ".get(digits..).unwrap_or("");
 
-        assert!(view.next(feature::NUMBERS).is_none());
-        assert!(view.next(u32::MAX).is_none());
-        assert!(view.next(0).is_some());
+        seq_print!(
+            file,
+            "{:4} {:3} 0x{:x}.{}:{}{} {:<19} {:4} {:5} {:9} ",
+            line.number / u32::BITS,
+            line.number % u32::BITS,
+            function,
+            index,
+            reg,
+            padding,
+            line.name(),
+            u8::from(line.kvm),
+            u8::from(line.guest),
+            u8::from(line.vcpu)
+        );
+        match line.why {
+            Some(why @ Why::Denied(because)) => seq_print!(file, "{}  {}\n", why, because),
+            Some(why) => seq_print!(file, "{}\n", why),
+            None => seq_print!(file, "-\n"),
+        }
     }
 }

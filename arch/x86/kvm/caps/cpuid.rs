@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! CPUID entries as userspace gives them, and how one is found.
+//!
+//! For each query the first entry counts whose function is the query's, and whose index is, if the
+//! entry says that its index is significant and the query has one.
+
+use crate::{
+    c::{
+        Entry,
+        MAX_ENTRIES,
+        SIGNIFICANT_INDEX, //
+    },
+    cpufeature::Reg, //
+};
+
+/// Whether an entry answers a query.
+fn answers(entry: &Entry, function: u32, index: Option<u32>) -> bool {
+    entry.function == function
+        && index.is_none_or(|index| entry.flags & SIGNIFICANT_INDEX == 0 || entry.index == index)
+}
+
+/// Where the entry stands that counts, if there is one: looks at one after the other, beginning at
+/// `from`.
+#[inline]
+pub(crate) fn search(
+    entries: &[Entry],
+    from: usize,
+    function: u32,
+    index: Option<u32>,
+) -> Option<usize> {
+    let (_, rest) = entries.split_at_checked(from)?;
+
+    rest.iter()
+        .position(|entry| answers(entry, function, index))
+        .map(|at| at.wrapping_add(from))
+}
+
+/// The number of chains in an [`Index`].
+const CHAINS: usize = 64;
+
+/// Whether KVM looks for such functions: they are among the first of one of four ranges.
+fn is_looked_for(entry: &Entry) -> bool {
+    entry.function & 0x3fff_0000 == 0
+}
+
+/// The chain of a function that KVM looks for. All that may be the base of a hypervisor's leaves
+/// are in one.
+pub(crate) const fn chain(function: u32) -> usize {
+    function.wrapping_add(function >> 26) as usize % CHAINS
+}
+
+/// Finds the entries that KVM looks for, without looking at all of them.
+///
+/// Entries of the same hash are a chain, each leading to the next one behind it.
+pub(crate) struct Index<'a> {
+    /// The first entry of each chain. An empty chain has 0, which does no harm: that entry is of
+    /// another function.
+    first: [u8; CHAINS],
+    /// For each entry the next one in its chain; none if that is not behind it.
+    next: &'a [u8],
+}
+
+// Positions are bytes.
+const _: () = assert!(MAX_ENTRIES == u8::MAX as usize + 1);
+
+impl<'a> Index<'a> {
+    /// An index of entries, as many as there is room for, in zeroed `room`.
+    #[inline]
+    pub(crate) fn new(entries: &[Entry], room: &'a mut [u8]) -> Self {
+        const AT_ONCE: usize = 8;
+        let mut first = [0; CHAINS];
+        let mut rest = entries;
+
+        // Backwards, so that who comes first is found first.
+        while let Some((entry, before)) = rest.split_last() {
+            rest = before;
+            if is_looked_for(entry) {
+                let position = before.len();
+
+                if let (Some(first), Some(next)) =
+                    (first.get_mut(chain(entry.function)), room.get_mut(position))
+                {
+                    *next = *first;
+                    *first = position as u8;
+                }
+                continue;
+            }
+            // A table may be full of functions that nobody looks for: several of them at once are
+            // passed over faster.
+            while let Some((before, some)) = rest.split_last_chunk::<AT_ONCE>() {
+                if some.iter().any(is_looked_for) {
+                    break;
+                }
+                rest = before;
+            }
+        }
+        Self { first, next: room }
+    }
+
+    /// The positions of the entries in a chain, and perhaps of another one.
+    fn positions(&self, chain: usize) -> impl Iterator<Item = usize> + '_ {
+        let first = self.first.get(chain).copied().map(usize::from);
+
+        core::iter::successors(first, |position| {
+            let next = usize::from(*self.next.get(*position)?);
+
+            (next > *position).then_some(next)
+        })
+    }
+
+    /// As [`search()`].
+    pub(crate) fn find(
+        &self,
+        entries: &[Entry],
+        function: u32,
+        index: Option<u32>,
+    ) -> Option<usize> {
+        self.find_in(chain(function), entries, function, index)
+    }
+
+    /// As [`Index::find()`], of a function whose chain is known.
+    #[inline]
+    pub(crate) fn find_in(
+        &self,
+        chain: usize,
+        entries: &[Entry],
+        function: u32,
+        index: Option<u32>,
+    ) -> Option<usize> {
+        self.positions(chain).find(|position| {
+            entries
+                .get(*position)
+                .is_some_and(|entry| answers(entry, function, index))
+        })
+    }
+
+    /// The entry that counts.
+    pub(crate) fn entry<'e>(
+        &self,
+        entries: &'e [Entry],
+        function: u32,
+        index: Option<u32>,
+    ) -> Option<&'e Entry> {
+        entries.get(self.find(entries, function, index)?)
+    }
+
+    /// The lowest base of a hypervisor's leaves that has a signature. Each of the 256 multiples of
+    /// 0x100 from 0x40000000 on may be one.
+    pub(crate) fn hypervisor<'e>(
+        &self,
+        entries: &'e [Entry],
+        signature: &[u8; 12],
+    ) -> Option<&'e Entry> {
+        const BASE: u32 = 0x4000_0000;
+        const BASES: u32 = 0xff00;
+
+        self.positions(chain(BASE))
+            .filter_map(|position| Some((position, entries.get(position)?)))
+            .filter(|(position, entry)| {
+                entry.function & !BASES == BASE
+                    && self::signature(entry) == words(signature)
+                    && self.find(entries, entry.function, None) == Some(*position)
+            })
+            .map(|(_, entry)| entry)
+            .min_by_key(|entry| entry.function)
+    }
+
+    /// Where the leaf of KVM's paravirtual features stands, if there is one: above KVM's base.
+    pub(crate) fn kvm_features(&self, entries: &[Entry]) -> Option<usize> {
+        let base = self.hypervisor(entries, b"KVMKVMKVM\0\0\0")?.function;
+
+        self.find(entries, base | 1, None)
+    }
+}
+
+/// A signature as EBX, ECX and EDX hold its characters.
+const fn words(text: &[u8; 12]) -> [u32; 3] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = *text;
+
+    [
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+        u32::from_le_bytes([i, j, k, l]),
+    ]
+}
+
+/// An entry's signature.
+fn signature(entry: &Entry) -> [u32; 3] {
+    [entry.ebx, entry.ecx, entry.edx]
+}
+
+/// Whether an entry, that of leaf 0, has a vendor's name: it is out of order there, in EBX, EDX and
+/// ECX.
+pub(crate) fn is_vendor(entry: &Entry, name: &[u8; 12]) -> bool {
+    [entry.ebx, entry.edx, entry.ecx] == words(name)
+}
+
+/// One register, to be changed.
+pub(crate) fn reg_mut(entry: &mut Entry, reg: Reg) -> &mut u32 {
+    match reg {
+        Reg::Eax => &mut entry.eax,
+        Reg::Ebx => &mut entry.ebx,
+        Reg::Ecx => &mut entry.ecx,
+        Reg::Edx => &mut entry.edx,
+    }
+}
+
+/// Whether a guest sees the same in both tables, i.e. all but the padding.
+pub(crate) fn are_same(a: &[Entry], b: &[Entry]) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| {
+            a.function == b.function
+                && a.index == b.index
+                && a.flags == b.flags
+                && a.eax == b.eax
+                && a.ebx == b.ebx
+                && a.ecx == b.ecx
+                && a.edx == b.edx
+        })
+}

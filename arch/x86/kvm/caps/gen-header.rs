@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tells C what the tables have: a program that runs when the kernel is built.
+//!
+//! It prints a header with a mask of the features in each capability word that C may ask for, see
+//! `kvm_cpu_cap_number()` in `cpuid.h`, and with the words as this crate numbers them, which
+//! `cpuid.c` holds against its own.
+
+// The tables are here for one column of theirs.
+#![allow(dead_code)]
+
+#[macro_use]
+#[path = "../../../../rust/kernel/impl_flags.rs"]
+mod impl_flags;
+#[path = "../../../../rust/kernel/cpufeature/x86.rs"]
+mod cpufeature;
+
+mod facts;
+#[path = "tables/policy.rs"]
+mod policy;
+
+use cpufeature::{
+    Leaf,
+    LEAVES,
+    NR_KVM_CPU_CAPS,
+    WORD_NAMES, //
+};
+
+fn main() {
+    println!("/* Generated from caps/tables/policy.rs. Do not edit. */");
+    println!("#define KVM_CAPS_QUERIED {{ \\");
+    for (word, queried) in policy::QUERIED.iter().enumerate() {
+        println!("\t[{word}] = {queried:#010x}, \\");
+    }
+    println!("}}");
+    println!();
+    println!("#define KVM_CAPS_NR_WORDS {NR_KVM_CPU_CAPS}");
+    println!();
+    println!("/* X(word, its index, the leaf's function and index, and the register) */");
+    println!("#define KVM_CAPS_FOR_EACH_LEAF(X) \\");
+    for (word, (name, leaf)) in WORD_NAMES.iter().zip(LEAVES).enumerate() {
+        if let Some(Leaf {
+            function,
+            index,
+            reg,
+        }) = leaf
+        {
+            let reg = format!("{reg:?}").to_uppercase();
+
+            println!("\tX({name}, {word}, {function:#x}, {index}, CPUID_{reg}) \\");
+        }
+    }
+    println!();
+}
