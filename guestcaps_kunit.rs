@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The KUnit suites of both cores in one module, for kernels that are not patched.
+//! The KUnit suites of the architecture's core in a module, see Kbuild.
 
-use kernel::prelude::*;
+// Who calls the core, its boundary with C, is not here.
+#![allow(dead_code)]
 
-#[cfg(CONFIG_ARM64)]
-#[path = "arch/arm64/kvm/idregs/kunit.rs"]
-mod arm64;
+use kernel::{
+    cpufeature,
+    impl_flags,
+    prelude::*, //
+};
 
-#[cfg(CONFIG_X86_64)]
-#[path = "arch/x86/kvm/caps/kunit.rs"]
-mod x86;
+// The core's own paths begin at the root of its crate, which is here.
+#[cfg_attr(CONFIG_ARM64, path = "arch/arm64/kvm/idregs/idregs.rs")]
+#[cfg_attr(CONFIG_X86_64, path = "arch/x86/kvm/caps/caps.rs")]
+mod core_of_kvm;
+use core_of_kvm::*;
 
 module! {
     type: GuestcapsKunit,

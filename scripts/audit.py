@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
-CAPS = HERE / "arch/x86/kvm/caps"
+TABLES = HERE / "arch/x86/kvm/caps/tables"
 OUT = HERE / "Documentation/virt/kvm/x86/guest-caps-audit.rst"
 
 CAP = "guest_cpu_cap_has"
@@ -48,7 +48,7 @@ by ``scripts/audit.py`` of the guestcaps lab.
 word
     from the vCPU's capability words;
 opt-out
-    the same, and a row of ``optout.rs`` decides about the feature;
+    the same, and a row of ``optouts.rs`` decides about the feature;
 runtime
     the same, and the vCPU's state decides about the feature;
 one pass
@@ -65,16 +65,16 @@ host, or looks at guest CPUID alone.
 
 def policy():
     """{feature: verb} of policy.rs; what it aliases stands for itself elsewhere."""
-    rows = re.findall(r"^ {8}(\w+) +(\w+);$", (CAPS / "policy.rs").read_text(), re.M)
+    rows = re.findall(r"^ {8}(\w+)\((\w+)\b", (TABLES / "policy.rs").read_text(), re.M)
     return {name.lstrip("_"): verb for verb, name in rows if verb != "aliased"}
 
 
 def opt_outs():
-    """{feature: [(verb, condition)]} of optout.rs."""
+    """{feature: [(verb, conditions)]} of optouts.rs."""
     found = {}
-    for verb, name, terms in re.findall(r"^ {4}\w+: (\w+) +(\w+) +if (.*);$",
-                                        (CAPS / "optout.rs").read_text(), re.M):
-        found.setdefault(name, []).append((verb, terms))
+    for verb, name, conditions in re.findall(r"^ {4}(\w+)\((\w+)\)(.*),$",
+                                             (TABLES / "optouts.rs").read_text(), re.M):
+        found.setdefault(name, []).append((verb, conditions))
     return found
 
 
@@ -188,7 +188,7 @@ def table(tree):
                     how = "opt-out"
                     emulated = [terms for verb, terms in exceptions[what]
                                 if verb in ("advertised", "hidden")]
-                    counts = "no" if emulated == ["always"] else "yes"
+                    counts = "no" if emulated == [""] else "yes"
                 elif verbs[what] == "runtime":
                     how = "runtime"
                 else:

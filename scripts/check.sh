@@ -20,8 +20,13 @@ check() {
 rust_files() { git ls-files -co --exclude-standard '*.rs'; }
 
 rust_format() {
-	# The flags of the kernel's rustfmtcheck.
-	rust_files | xargs rustfmt --check --edition 2021 --config-path "$LAB/linux/.rustfmt.toml"
+	# The flags of the kernel's rustfmtcheck; file by file, as programs name modules of the kernel's.
+	local file status=0
+	while read -r file; do
+		rustfmt --edition 2021 --config-path "$LAB/linux/.rustfmt.toml" <"$file" |
+			diff -u --label "$file" --label "formatted" "$file" - || status=1
+	done < <(rust_files)
+	return $status
 }
 
 # Compile the crate once more with clippy, as the kernel runs it, and with the kernel's lints:
@@ -45,11 +50,32 @@ no_panic() {
 	[ -z "$refs" ] || { echo "$refs"; return 1; }
 }
 
-unsafe_only_in_ffi() {
-	local found
-	# KUnit suites at the end of a file are allowed what they need.
-	found=$(grep -nE '\bunsafe\b|\bbindings\b' arch/*/kvm/*/*.rs |
-		grep -vE '/ffi\.rs:|^[^:]+:[0-9]+:[[:space:]]*//' || true)
+# The same where overflow checks are on, as the kernel has them by default.
+no_panic_with_overflow_checks() {
+	local config=$1 object=$2 copy=$LAB/build/overflow-checks-$1.o stem
+	stem=$(sed -E 's,^arch/[^/]+/kvm/(.*)\.o$,\1,' <<<"$object")
+	kmake "$LAB" "$config" "$config" "RUSTFLAGS_$stem.o=-Coverflow-checks=y" "$object" >"$LOGS/overflow.log" 2>&1 &&
+		cp "$LAB/build/$config/$object" "$copy" &&
+		grep -q -e '-Coverflow-checks=y' "$LAB/build/$config/${object%/*}/.${object##*/}.cmd" ||
+		{ tail -n 20 "$LOGS/overflow.log"; return 1; }
+	kmake "$LAB" "$config" "$config" "$object" >>"$LOGS/overflow.log" 2>&1
+	no_panic "$copy"
+}
+
+# The compiler denies unsafe code but in one file of each core; it is silent on #[export], and on
+# who names C's functions.
+only_at_the_boundary() {
+	local found root
+	found=$(grep -nE '\b(unsafe|bindings)\b|#\[(export|no_mangle)' arch/*/kvm/*/*.rs arch/*/kvm/*/*/*.rs |
+		grep -vE '/(ffi|c)\.rs:|^[^:]+:[0-9]+:[[:space:]]*//|unsafe_code' || true)
+	[ -z "$found" ] || { echo "$found"; return 1; }
+	for root in arch/x86/kvm/caps/caps.rs arch/arm64/kvm/idregs/idregs.rs; do
+		grep -qxF '#![deny(unsafe_code)]' "$root" || { echo "$root doesn't deny unsafe code"; return 1; }
+	done
+	found=$(grep -lE '\((expect|allow)\(unsafe_code\)|!\[(expect|allow)\(unsafe_code' arch/*/kvm/*/*.rs arch/*/kvm/*/*/*.rs |
+		grep -v '/ffi\.rs$' || true)
+	[ -z "$found" ] || { echo "allows unsafe code: $found"; return 1; }
+	found=$(grep -nE '\bfn\b|\*(const|mut)\b|\bunsafe\b' arch/*/kvm/*/c.rs | grep -v ':[[:space:]]*//' || true)
 	[ -z "$found" ] || { echo "$found"; return 1; }
 }
 
@@ -82,7 +108,9 @@ check "clippy and rustc have nothing to say, arm64" clippy arm64 $arm64
 check "no panicking path, x86, KVM=y" no_panic "$LAB/build/x86/$x86"
 check "no panicking path, x86, KVM=m" no_panic "$LAB/build/x86-m/$x86"
 check "no panicking path, arm64" no_panic "$LAB/build/arm64/$arm64"
-check "unsafe and bindings only in ffi.rs" unsafe_only_in_ffi
+check "no panicking path with overflow checks, x86" no_panic_with_overflow_checks x86 $x86
+check "no panicking path with overflow checks, arm64" no_panic_with_overflow_checks arm64 $arm64
+check "unsafe, bindings and exports only at the boundary" only_at_the_boundary
 check "replaced C is gone" replaced_c_is_gone
 check "what must not build does not, and the compiler says why" scripts/must-fail.sh
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check

@@ -20,7 +20,7 @@ fails() {
 	fi
 }
 
-# C that asks for a feature in a way; DSCPL is one that KVM does not know.
+# C that asks for a feature in a way; DSCPL is one that KVM gives to nobody.
 asks() {
 	rm -rf "$build"
 	mkdir -p "$build"
@@ -35,7 +35,7 @@ ccflags-y := -I$(srctree)/arch/x86/kvm -I$(objtree)/arch/x86/kvm' >"$build/Kbuil
 	EOF
 }
 
-no_row='KVM does not know this feature: it has no row in arch/x86/kvm/caps/policy.rs'
+no_row='KVM gives this feature to nobody: see its row in arch/x86/kvm/caps/tables/policy.rs'
 uses=('if (guest_cpu_cap_has(vcpu, X86_FEATURE_%s)) return 1' 'if (kvm_cpu_cap_has(X86_FEATURE_%s)) return 1'
 	'if (kvm_cpu_cap_get(X86_FEATURE_%s)) return 1' 'kvm_cpu_cap_set(X86_FEATURE_%s)'
 	'kvm_cpu_cap_clear(X86_FEATURE_%s)' 'kvm_cpu_cap_check_and_set(X86_FEATURE_%s)')
@@ -43,11 +43,11 @@ for use in "${uses[@]}"; do
 	asks "${use//%s/DSCPL}; return 0"
 	fails asks.o "$no_row"
 done
-# That is not for want of a header: with a feature that KVM knows, all of it builds.
+# That is not for want of a header: with a feature that KVM gives, all of it builds.
 all=$(printf '%s; ' "${uses[@]//%s/AVX}")
 asks "$all return 0"
 if ! said=$(kmake "$LAB" x86-m x86 M="$build" asks.o 2>&1); then
-	echo "does not build with a feature that KVM knows:"
+	echo "does not build with a feature that KVM gives:"
 	tail -n 5 <<<"$said"
 	status=1
 fi
@@ -64,19 +64,27 @@ edited() {
 	fi
 	fails guestcaps_kunit.o "$4" "$1"
 }
-table() { edited x86-m "arch/x86/kvm/caps/$1" "${@:2}"; }
+table() { edited x86-m "arch/x86/kvm/caps/tables/$1" "${@:2}"; }
 limits() { edited arm64 arch/arm64/kvm/idregs/limits.rs "$@"; }
 
-table policy.rs 's/native      XMM3;/native      NX;/' 'the feature is in another word'
-table policy.rs 's/native      XMM3;/&&/' 'a feature has two rows'
-table policy.rs 's/add  VIRT_SSBD /add  DSCPL /' 'no such row'
-table policy.rs 's/native      XMM3;/native      XMM33;/' 'XMM33'
-table optout.rs 's/any: advertised MOVBE /any: advertised CLZERO /' 'is reported for basic functions only'
-table optout.rs 's/any: hidden     MWAIT           if always/svm: hidden     MWAIT           if always/' \
-	'no vCPU is known there'
-table ctrl.rs 's/has(UMIP)/has(MOVBE)/' 'not host AND guest'
-table ctrl.rs 's/has(UMIP)/has(DSCPL)/' 'no row in policy.rs'
-table ctrl.rs 's/^ *PVI  .*/&&/' 'a bit has two rows'
+table policy.rs 's/native(XMM3);/native(NX);/' 'cannot find value `NX`'
+table policy.rs 's/native(XMM3);/native(XMM33);/' 'cannot find value `XMM33`'
+table policy.rs 's/native(XMM3);/naive(XMM3);/' 'cannot find function `naive`'
+table policy.rs 's/^    CPUID_1_ECX {/    CPUID_1_ECKS {/' 'CPUID_1_ECKS'
+table policy.rs 's/native(XMM3);/native(feature::NX);/' 'the feature is in another word'
+table policy.rs 's/native(XMM3);/&&/' 'a_feature_has_two_rows'
+table policy.rs '/native(XMM3);/d' 'a_feature_has_no_row'
+table policy.rs 's/kernel(OSPKE)/kernel(OSPKEE)/' 'cannot find value `OSPKEE`'
+table policy.rs 's/kernel(OSPKE)/kernel(feature::AVX10)/' 'the kernel does not keep this feature'
+table policy.rs 's/is(Tdp), kernel(OSPKE)/is(Svm), kernel(OSPKE)/' 'no vCPU is known there'
+table policy.rs 's/aliased(CPUID_1_EDX::FPU)/aliased(feature::XMM3)/' 'only this word is repeated'
+table optouts.rs 's/advertised(MOVBE)/advertised(CLZERO)/' 'KVM_GET_EMULATED_CPUID does not report this leaf'
+table optouts.rs 's/hidden(MWAIT)/hidden(MWAIT).on(Svm)/' 'which reads this row, knows no vCPU'
+table optouts.rs 's/kvm(RDTSCP)/vcpu(RDTSCP)/' 'which reads this row, knows no vCPU'
+table control_regs.rs 's/vcpu(UMIP)/vcpu(MOVBE)/' 'not host AND guest'
+table control_regs.rs 's/vcpu(UMIP)/vcpu(DSCPL)/' 'denied by policy.rs'
+table control_regs.rs 's/vcpu(UMIP)/vcpu(AVX10)/' 'not a word of the kernel'
+table control_regs.rs 's/^    always(cr4::PVI),/&&/' 'a bit has two rows'
 
 limits 's/^        RME: .*/&&/' 'the field has a row already'
 limits 's/^    ID_MMFR5_EL1 if AARCH32 {/    ID_MMFR4_EL1 if AARCH32 {/' 'has no such field in this register'

@@ -10,8 +10,8 @@ scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM say
 of ID registers, in scripts/baseline/RUN.cpuid or .idregs; of the latter, what may differ is in
 scripts/baseline/idregs-differences. scripts/baseline/new has the verdicts of tests for what the
 unmodified kernel does not have. --baseline boots the unmodified kernel and writes those files anew,
---compare boots both kernels and compares the latter. --races runs what may race, and KUnit, on a
-kernel with KASAN and lockdep.
+--compare boots both kernels and compares the latter. --races runs what may race, and KUnit, on
+kernels with KASAN and lockdep, and with KCSAN.
 """
 
 import argparse
@@ -64,6 +64,7 @@ class Run:
     modules: tuple = ()
     kunit: bool = False
     tests: tuple = ()               # none: all that the baseline has
+    before: str = ""                # shell commands for the guest, before anything else
     like: str = ""                  # another run, with the same emulated host and the same verdicts
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
@@ -168,6 +169,11 @@ RACES = [
     # identify_cpu() has cleared LA57.
     Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append=f"kvm.{FEP} no5lvl", kunit=True,
         tests=OTHER_HOSTS, like="amd"),
+    # KCSAN knows of a great many races in the rest of the kernel.
+    Run("amd-kcsan", "amd", "x86-kcsan", X86_IMAGE, 900, append=f"kvm.{FEP}",
+        before="for f in %s; do echo !$f; done >/sys/kernel/debug/kcsan; echo whitelist >/sys/kernel/debug/kcsan; echo on >/sys/kernel/debug/kcsan" %
+        "kvm_set_cpuid kvm_update_cpuid_runtime kvm_show_guest_caps",
+        tests=("guest_caps_debugfs_test",), like="amd"),
     Run("arm64-races", "arm64", "arm64-debug", ARM64_IMAGE, 900, kunit=True, tests=ID_REGS,
         like="arm64"),
 ]
@@ -313,7 +319,7 @@ PROGRAMS = "/kselftest/kvm"
 
 def job(run, wanted):
     """What the guest does: kselftest's own runner over the wanted tests, and what KVM says."""
-    lines = [NEEDS_KVM]
+    lines = [NEEDS_KVM, run.before]
     if wanted:
         lines.append(f"{PROGRAMS}/{run.says[0]}")
     if wanted and run.arch == "arm64":
@@ -332,7 +338,7 @@ def boot(run, unmodified, job_text, kunit):
     build = tree / "build" / run.config
     env = dict(os.environ, CPU=run.cpu, APPEND=run.append, OPTIONS=run.options)
     if kunit:
-        env["APPEND"] += " kunit.enable=1 kunit.autorun=1 kunit.filter_glob=guestcaps*"
+        env["APPEND"] += " kunit.enable=1 kunit.autorun=1"
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "job"
         script.write_text(job_text)

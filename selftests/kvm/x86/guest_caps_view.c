@@ -45,7 +45,7 @@ static void print_names(const char *what, const struct names *names)
 
 static void show_vcpu(const char *path, const char *title, bool all)
 {
-	struct names host = {}, unknown = {}, runtime = {}, more = {}, less = {};
+	struct names host = {}, denied = {}, unknown = {}, runtime = {}, more = {}, less = {};
 	int word, bit, has, asks, may, asked = 0, usable = 0;
 	char line[256], cpuid[64], place[8], name[64], why[32];
 	FILE *f = fopen(path, "r");
@@ -74,6 +74,8 @@ static void show_vcpu(const char *path, const char *title, bool all)
 			printf("  %s", line);
 		if (!strcmp(why, "host"))
 			add_name(&host, name);
+		else if (!strcmp(why, "denied"))
+			add_name(&denied, name);
 		else if (!strcmp(why, "unknown"))
 			add_name(&unknown, strcat(cpuid, place));
 		else if (!strcmp(why, "runtime"))
@@ -85,7 +87,8 @@ static void show_vcpu(const char *path, const char *title, bool all)
 
 	printf("\n  Guest CPUID asks for %d features, the vCPU may use %d.\n", asked, usable);
 	print_names("KVM doesn't have here:", &host);
-	print_names("KVM doesn't know:", &unknown);
+	print_names("KVM gives to nobody:", &denied);
+	print_names("Nobody knows:", &unknown);
 	print_names("The vCPU's state decides:", &runtime);
 	print_names("Granted by an opt-out:", &more);
 	print_names("Denied by an opt-out:", &less);
