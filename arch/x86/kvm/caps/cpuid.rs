@@ -39,16 +39,32 @@ pub(crate) fn search(
 /// The number of chains in an [`Index`].
 const CHAINS: usize = 64;
 
-/// Whether KVM looks for such functions: they are among the first of one of four ranges.
-fn is_looked_for(entry: &Entry) -> bool {
-    entry.function & 0x3fff_0000 == 0
+/// Whether an [`Index`] has such functions: those among the first of one of four ranges.
+const fn is_indexed(function: u32) -> bool {
+    function & 0x3fff_0000 == 0
 }
 
-/// The chain of a function that KVM looks for. All that may be the base of a hypervisor's leaves
-/// are in one.
+/// The chain of a function. Meant for constants: fails the build if an index doesn't have it.
 pub(crate) const fn chain(function: u32) -> usize {
+    assert!(is_indexed(function), "an index does not have this function");
+    chain_of(function)
+}
+
+const fn chain_of(function: u32) -> usize {
     function.wrapping_add(function >> 26) as usize % CHAINS
 }
+
+/// The first and the last function that may be the base of a hypervisor's leaves; so may all
+/// multiples of 0x100 between them. One chain has them all.
+const BASES: (u32, u32) = (0x4000_0000, 0x4000_ff00);
+const _: () = {
+    let mut base = BASES.0;
+
+    while base <= BASES.1 {
+        assert!(chain(base) == chain(BASES.0));
+        base += 0x100;
+    }
+};
 
 /// Finds the entries that KVM looks for, without looking at all of them.
 ///
@@ -75,12 +91,13 @@ impl<'a> Index<'a> {
         // Backwards, so that who comes first is found first.
         while let Some((entry, before)) = rest.split_last() {
             rest = before;
-            if is_looked_for(entry) {
+            if is_indexed(entry.function) {
                 let position = before.len();
 
-                if let (Some(first), Some(next)) =
-                    (first.get_mut(chain(entry.function)), room.get_mut(position))
-                {
+                if let (Some(first), Some(next)) = (
+                    first.get_mut(chain_of(entry.function)),
+                    room.get_mut(position),
+                ) {
                     *next = *first;
                     *first = position as u8;
                 }
@@ -89,7 +106,7 @@ impl<'a> Index<'a> {
             // A table may be full of functions that nobody looks for: several of them at once are
             // passed over faster.
             while let Some((before, some)) = rest.split_last_chunk::<AT_ONCE>() {
-                if some.iter().any(is_looked_for) {
+                if some.iter().any(|entry| is_indexed(entry.function)) {
                     break;
                 }
                 rest = before;
@@ -116,7 +133,7 @@ impl<'a> Index<'a> {
         function: u32,
         index: Option<u32>,
     ) -> Option<usize> {
-        self.find_in(chain(function), entries, function, index)
+        self.find_in(chain_of(function), entries, function, index)
     }
 
     /// As [`Index::find()`], of a function whose chain is known.
@@ -145,20 +162,16 @@ impl<'a> Index<'a> {
         entries.get(self.find(entries, function, index)?)
     }
 
-    /// The lowest base of a hypervisor's leaves that has a signature. Each of the 256 multiples of
-    /// 0x100 from 0x40000000 on may be one.
+    /// The lowest base of a hypervisor's leaves that has a signature.
     pub(crate) fn hypervisor<'e>(
         &self,
         entries: &'e [Entry],
         signature: &[u8; 12],
     ) -> Option<&'e Entry> {
-        const BASE: u32 = 0x4000_0000;
-        const BASES: u32 = 0xff00;
-
-        self.positions(chain(BASE))
+        self.positions(const { chain(BASES.0) })
             .filter_map(|position| Some((position, entries.get(position)?)))
             .filter(|(position, entry)| {
-                entry.function & !BASES == BASE
+                entry.function & !(BASES.0 ^ BASES.1) == BASES.0
                     && self::signature(entry) == words(signature)
                     && self.find(entries, entry.function, None) == Some(*position)
             })

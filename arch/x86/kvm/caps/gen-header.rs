@@ -7,13 +7,12 @@
 //! `cpuid.c` holds against its own.
 
 // The tables are here for one column of theirs.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub, unused_imports)]
 
-#[macro_use]
-#[path = "../../../../rust/kernel/impl_flags.rs"]
-mod impl_flags;
 #[path = "../../../../rust/kernel/cpufeature/x86.rs"]
 mod cpufeature;
+#[path = "../../../../rust/kernel/impl_flags.rs"]
+mod impl_flags;
 
 mod facts;
 #[path = "tables/policy.rs"]

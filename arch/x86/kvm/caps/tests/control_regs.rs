@@ -140,9 +140,11 @@ mod tests {
         };
 
         assert_eq!(efer_of(&[SVM], &[]) & lmsle, 0);
-        assert_eq!(of(&NO_KERNEL, &words(&[SVM])), lmsle);
+        let svm = words(&[SVM]);
+
+        assert_eq!(of(&NO_KERNEL, &svm), lmsle);
         assert_eq!(of(&NO_KERNEL, &NOTHING), 0);
-        assert_eq!(of(&gone, &words(&[SVM])), 0);
+        assert_eq!(of(&gone, &svm), 0);
     }
 
     /// What has no row is reserved for who has everything.

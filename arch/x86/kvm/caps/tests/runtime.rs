@@ -18,7 +18,8 @@ use super::{
 use crate::{
     c::{
         Entry,
-        Runtime, //
+        Runtime,
+        MAX_ENTRIES, //
     },
     cpufeature::{
         feature::*,
@@ -108,7 +109,8 @@ mod tests {
             }
             massaged.extend_from_slice(&entries, GFP_KERNEL)?;
 
-            let index = Index::new(&entries, &mut [0; MAX_ENTRIES]);
+            let mut room = [0; MAX_ENTRIES];
+            let index = Index::new(&entries, &mut room);
             let find = |entries: &[Entry], _, function, at| index.find(entries, function, at);
             let mut searched = KVec::new();
 

@@ -3,7 +3,6 @@
 //! What people see of a vCPU's capabilities.
 
 use kernel::{
-    fmt,
     prelude::*,
     str::CString, //
 };
@@ -75,8 +74,10 @@ mod tests {
 
     #[test]
     fn each_difference_has_its_reason() -> Result {
+        type Features = &'static [Feature];
+
         #[rustfmt::skip]
-        let cases: [(&[Feature], &[Feature], &[Feature], Option<&CStr>); 13] = [
+        let cases: [(Features, Features, Features, Option<&CStr>); 13] = [
             (&[AVX], &[AVX], &[AVX], None),
             (&[], &[AVX], &[], Some(c"host")),
             (&[AVX], &[AVX], &[], Some(c"runtime")),
