@@ -5,7 +5,7 @@
 use kernel::prelude::*;
 
 #[cfg(CONFIG_ARM64)]
-#[path = "arch/arm64/kvm/idregs/kunit.rs"]
+#[path = "arch/arm64/kvm/idregs/idregs.rs"]
 mod arm64;
 
 #[cfg(CONFIG_X86_64)]

@@ -31,14 +31,16 @@ function field(kind, bits, name, _bits) {
 	print "    pub mod " name " {"
 	print "        use super::super::*;"
 	print "        /// The field."
-	printf "        pub const FIELD: Field = Field::new(\"%s\", [%d, %d], Kind::%s, &[",
-	       name, msb, lsb, kind
+	print "        pub const FIELD: Field = Field::new(\"" name "\", [" msb ", " lsb "], Kind::" kind ", VALUES);"
+	print "        /// The names of its values."
+	printf "        pub const VALUES: Values = &["
 	constants = ""
+	values = values "    (\"" reg "\", \"" name "\", " reg "::" name "::VALUES),\n"
 }
 
 # End it, with the values that it has.
 function end_field() {
-	print "]);"
+	print "];"
 	print constants "    }"
 	in_values = 0
 }
@@ -61,6 +63,8 @@ END {
 		fatal("no ID registers")
 	print "\n/// All registers that are described."
 	print "pub const REGISTERS: [Register; " count "] = [\n" list "];"
+	print "\n/// All fields with their registers, by name, and the names of their values."
+	print "pub const VALUES: &[(&str, &str, Values)] = &[\n" values "];"
 	count = 0
 	list = ""
 	for (crm = 1; crm <= 7; crm++) {

@@ -3,8 +3,8 @@
 //! What arm64's ID registers say of CPUs: registers, their fields, and the values of fields.
 //!
 //! A register is a module that has [`Register`] as `REGISTER`; a field is a module in it that has
-//! [`Field`] as `FIELD`, and a constant for each value that has a name. A name that begins with a
-//! digit has an underscore in front of it. The registers are `CTR_EL0` and `S3_0_0_C<1-7>_<0-7>`,
+//! [`Field`] as `FIELD`, a constant for each value that has a name, and all names as `VALUES`. A
+//! name that begins with a digit has an underscore in front of it. The registers are `CTR_EL0` and `S3_0_0_C<1-7>_<0-7>`,
 //! what cpufeature calls features of the system.
 //!
 //! All of it is made from [`arch/arm64/tools/sysreg`](srctree/arch/arm64/tools/sysreg) when the
@@ -19,12 +19,12 @@
 //!
 //! let aes = AES::FIELD;
 //! assert_eq!(aes.get(0x0021_1110_0000_0020), AES::PMULL);
-//! assert_eq!(aes.name_of(AES::PMULL), Some("PMULL"));
+//! assert_eq!(AES::VALUES[2], ("PMULL", AES::PMULL));
 //! assert_eq!(aes.mask(), 0xf0);
 //!
 //! assert_eq!(ID_AA64ISAR0_EL1::REGISTER.encoding, [3, 0, 0, 6, 0]);
 //! assert_eq!(PARANGE::_48, 5);
-//! assert_eq!(PARANGE::FIELD.name_of(5), Some("48"));
+//! assert_eq!(PARANGE::VALUES[5], ("48", 5));
 //! ```
 
 // Names are the architecture's own.
@@ -76,14 +76,13 @@ pub struct Field {
     pub lsb: u32,
     /// What the bits are.
     pub kind: Kind,
-    /// The names of its values.
-    pub values: &'static [(&'static str, u64)],
     /// What it reads as if nothing is implemented: `NI` where there is one, else zero; ones where
     /// one is reserved.
     pub not_implemented: u64,
 }
 
-type Values = &'static [(&'static str, u64)];
+/// The names of a field's values.
+pub type Values = &'static [(&'static str, u64)];
 
 impl Field {
     const fn new(name: &'static str, [msb, lsb]: [u32; 2], kind: Kind, values: Values) -> Self {
@@ -93,7 +92,6 @@ impl Field {
             msb,
             lsb,
             kind,
-            values,
             not_implemented: 0,
         };
         if matches!(kind, Kind::Res1) {
@@ -140,12 +138,6 @@ impl Field {
     #[inline]
     pub const fn is_reserved(&self) -> bool {
         matches!(self.kind, Kind::Res0 | Kind::Res1 | Kind::Raz)
-    }
-
-    /// The name of a value, if it has one.
-    pub fn name_of(&self, value: u64) -> Option<&'static str> {
-        let named = self.values.iter().find(|(_, number)| *number == value);
-        named.map(|(name, _)| *name)
     }
 }
 

@@ -47,13 +47,12 @@ impl Row {
         let Some(once) = self.bound(facts).once else {
             return word;
         };
-        let host = self.field.get(host);
-        let is_meant = self.field.get(word) == once.value.unwrap_or(host)
-            && once.host.is_none_or(|value| value == host)
+        let (value, host) = (word & self.mask, host & self.mask);
+        let is_meant = value == once.value.map_or(host, |value| self.place(value))
+            && once.host.is_none_or(|value| self.place(value) == host)
             && once.condition.holds(facts);
         if is_meant {
-            let meant = once.host.unwrap_or(self.field.not_implemented);
-            self.field.put(word, meant)
+            word & !self.mask | once.host.map_or(self.nothing(), |_| host)
         } else {
             word
         }

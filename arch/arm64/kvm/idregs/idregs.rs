@@ -9,6 +9,8 @@
 //! C header: [`arch/arm64/kvm/idregs.h`](srctree/arch/arm64/kvm/idregs.h)
 
 #![deny(unsafe_code)]
+// A module of tests has no callers in C.
+#![cfg_attr(guestcaps_kunit, allow(dead_code))]
 
 use kernel::{
     cpufeature,

@@ -79,17 +79,21 @@ macro_rules! limits {
     ($($register:ident $(if $of:ident($fact:ident))? $(is $unknown:ident)? {
         $($field:ident: $policy:expr;)*
     })*) => {
-        &[$(Limits::new(
-            &super::cpufeature::$register::REGISTER,
-            limits!(@condition $($of($fact))?),
-            limits!(@known $($unknown)?),
-            &[$({
-                use super::cpufeature::$register::$field::*;
-                const POLICY: Policy = $policy;
-                const ROW: Row = Row::new(&FIELD, &POLICY);
-                ROW
-            }),*],
-        )),*]
+        &[$({
+            // The compiler names it where a field's row is missing.
+            const $register: Limits = Limits::new(
+                &super::cpufeature::$register::REGISTER,
+                limits!(@condition $($of($fact))?),
+                limits!(@known $($unknown)?),
+                &[$({
+                    use super::cpufeature::$register::$field::*;
+                    const POLICY: Policy = $policy;
+                    const ROW: Row = Row::new(&FIELD, &POLICY);
+                    ROW
+                }),*],
+            );
+            $register
+        }),*]
     };
 }
 

@@ -23,11 +23,11 @@ use super::{
 #[derive(Clone, Copy)]
 pub(crate) enum Verb {
     /// The host's value, at most this one.
-    UpTo(u64),
+    UpTo(u8),
     /// This value, whatever the host has.
-    Force(u64),
-    /// Not implemented, whatever the host has, and why.
-    Denied(&'static str),
+    Force(u8),
+    /// Not implemented, whatever the host has.
+    Denied,
     /// Reserved bits that are zero, and yet published as writable.
     Zero,
 }
@@ -36,16 +36,16 @@ pub(crate) enum Verb {
 #[derive(Clone, Copy)]
 pub(crate) struct Override {
     pub(crate) condition: Condition,
-    pub(crate) value: Option<u64>,
+    pub(crate) value: Option<u8>,
 }
 
 /// A value that KVM once handed out, and accepts for that reason.
 #[derive(Clone, Copy)]
 pub(crate) struct Once {
     /// The value; the host's, if there is none.
-    pub(crate) value: Option<u64>,
+    pub(crate) value: Option<u8>,
     /// What the host must have, and what is meant then; else not implemented is meant.
-    pub(crate) host: Option<u64>,
+    pub(crate) host: Option<u8>,
     pub(crate) condition: Condition,
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Order {
     /// A higher value promises less.
     HigherSafe,
     /// Values don't compare: this one is always safe, any other only where it is the limit.
-    Exact(u64),
+    Exact(u8),
 }
 
 /// What a policy says of a VM without EL2, or of one with EL2.
@@ -68,7 +68,7 @@ pub(crate) struct Bound {
     /// Judged before it is asked whether the VM has run.
     pub(crate) always: bool,
     /// Userspace can't ask for less.
-    pub(crate) least: Option<u64>,
+    pub(crate) least: Option<u8>,
     pub(crate) once: Option<Once>,
 }
 
@@ -82,10 +82,18 @@ pub(crate) struct Policy {
     /// Userspace can't change it.
     pub(crate) fixed: bool,
     /// Below the least value, this one alone is possible.
-    pub(crate) or: Option<u64>,
+    pub(crate) or: Option<u8>,
     /// What it is once the VM has an interrupt controller: the value on a condition, else not
     /// implemented.
-    pub(crate) irqchip: Option<(Condition, u64)>,
+    pub(crate) irqchip: Option<(Condition, u8)>,
+    /// Why VMs can't have it, if it is denied.
+    pub(crate) why: Option<&'static str>,
+}
+
+/// A value of a field that KVM has something to say about: none has more than eight bits.
+const fn byte(value: u64) -> u8 {
+    assert!(value <= u8::MAX as u64, "the field can't hold this value");
+    value as u8
 }
 
 const fn policy(verb: Verb) -> Policy {
@@ -103,22 +111,25 @@ const fn policy(verb: Verb) -> Policy {
         fixed: false,
         or: None,
         irqchip: None,
+        why: None,
     }
 }
 
 /// The host's value, but at most this one, as a number of the field's sign.
 pub(crate) const fn up_to(value: u64) -> Policy {
-    policy(Verb::UpTo(value))
+    policy(Verb::UpTo(byte(value)))
 }
 
 /// This value, whatever the host has.
 pub(crate) const fn force(value: u64) -> Policy {
-    policy(Verb::Force(value))
+    policy(Verb::Force(byte(value)))
 }
 
 /// Not implemented, and userspace can't change that.
 pub(crate) const fn denied(why: &'static str) -> Policy {
-    policy(Verb::Denied(why)).fixed()
+    let mut policy = policy(Verb::Denied).fixed();
+    policy.why = Some(why);
+    policy
 }
 
 /// Reserved bits that are zero, and yet published as writable.
@@ -127,7 +138,7 @@ pub(crate) const fn res0() -> Policy {
 }
 
 impl Policy {
-    const fn instead(mut self, condition: Condition, value: Option<u64>) -> Self {
+    const fn instead(mut self, condition: Condition, value: Option<u8>) -> Self {
         let mut i = 0;
         while self.bound.overrides[i].is_some() {
             i += 1;
@@ -151,7 +162,7 @@ impl Policy {
 
     /// This value, whatever the host has, on a condition. Later ones win.
     pub(crate) const fn force_when(self, condition: Condition, value: u64) -> Self {
-        self.instead(condition, Some(value))
+        self.instead(condition, Some(byte(value)))
     }
 
     /// Userspace can't change it.
@@ -174,7 +185,7 @@ impl Policy {
 
     /// Either the limit or this value.
     pub(crate) const fn exact(mut self, safe: u64) -> Self {
-        self.order = Order::Exact(safe);
+        self.order = Order::Exact(byte(safe));
         self
     }
 
@@ -186,13 +197,13 @@ impl Policy {
 
     /// Userspace can't go below this value, as a number of the field's sign.
     pub(crate) const fn least(mut self, value: u64) -> Self {
-        self.bound.least = Some(value);
+        self.bound.least = Some(byte(value));
         self
     }
 
     /// Below the least value, this one alone is possible.
     pub(crate) const fn or(mut self, value: u64) -> Self {
-        self.or = Some(value);
+        self.or = Some(byte(value));
         self
     }
 
@@ -211,7 +222,7 @@ impl Policy {
     /// A value is accepted, and ignored.
     pub(crate) const fn ignores(self, value: u64) -> Self {
         self.once(Once {
-            value: Some(value),
+            value: Some(byte(value)),
             host: None,
             condition: Condition::ALWAYS,
         })
@@ -230,7 +241,7 @@ impl Policy {
     pub(crate) const fn where_host(self, value: u64) -> Self {
         let once = self.accepted();
         self.once(Once {
-            host: Some(value),
+            host: Some(byte(value)),
             ..once
         })
     }
@@ -244,7 +255,7 @@ impl Policy {
     /// What KVM sets it to when the VM runs first, and when it gets its interrupt controller: the
     /// value on a condition, else not implemented.
     pub(crate) const fn irqchip(mut self, condition: Condition, value: u64) -> Self {
-        self.irqchip = Some((condition, value));
+        self.irqchip = Some((condition, byte(value)));
         self
     }
 
@@ -339,15 +350,12 @@ impl Row {
         let sign = if is_signed { 1 << field.msb } else { 0 };
         let limit = fits(field, &policy.bound);
         if let Some(nested) = &policy.nested {
-            let nested = fits(field, nested);
-            assert!(
-                match (limit, nested) {
-                    (Some(limit), Some(nested)) =>
-                        nested ^ sign >> field.lsb <= limit ^ sign >> field.lsb,
-                    _ => true,
-                },
-                "the limit under nested virtualization is above the plain one"
-            );
+            if let (Some(limit), Some(nested)) = (limit, fits(field, nested)) {
+                assert!(
+                    nested << field.lsb ^ sign <= limit << field.lsb ^ sign,
+                    "the limit under nested virtualization is above the plain one"
+                );
+            }
         }
         fits_one(field, policy.or);
         if let Order::Exact(safe) = policy.order {
@@ -358,7 +366,7 @@ impl Row {
         }
         // Not implemented is what unsigned fields have anyway if that is zero.
         let limit = match policy.bound.verb {
-            Verb::Denied(_) if field.not_implemented == 0 && !is_signed => Some(0),
+            Verb::Denied if field.not_implemented == 0 && !is_signed => Some(0),
             _ => limit,
         };
         Self {
@@ -387,7 +395,7 @@ impl Row {
     pub(crate) const fn rule(&self) -> Rule {
         match (self.policy.bound.verb, self.policy.order) {
             (Verb::Zero, _) => Rule::Reserved,
-            (Verb::Denied(_), _) => Rule::Denied,
+            (Verb::Denied, _) => Rule::Denied,
             _ if self.policy.fixed => Rule::Fixed,
             (_, Order::LowerSafe) => Rule::LowerSafe,
             (_, Order::HigherSafe) => Rule::HigherSafe,
@@ -430,9 +438,12 @@ impl Row {
     }
 }
 
-const fn fits_one(field: &Field, value: Option<u64>) {
+const fn fits_one(field: &Field, value: Option<u8>) {
     if let Some(value) = value {
-        assert!(value <= field.max(), "the field can't hold this value");
+        assert!(
+            value as u64 <= field.max(),
+            "the field can't hold this value"
+        );
     }
 }
 
@@ -453,13 +464,13 @@ const fn fits(field: &Field, bound: &Bound) -> Option<u64> {
     match bound.verb {
         Verb::UpTo(value) => {
             fits_one(field, Some(value));
-            Some(value)
+            Some(value as u64)
         }
         Verb::Force(value) => {
             fits_one(field, Some(value));
             None
         }
-        Verb::Denied(_) | Verb::Zero => None,
+        Verb::Denied | Verb::Zero => None,
     }
 }
 

@@ -11,10 +11,7 @@ use super::{
     check::Reason,
     cpufeature::Field,
     facts::Facts,
-    row::{
-        Rule,
-        Verb, //
-    },
+    row::Rule,
     vm::VmRegister, //
 };
 
@@ -50,10 +47,7 @@ impl View {
             register: register.limits.register.name,
             field,
             rule,
-            why: match row.map(|row| row.policy.bound.verb) {
-                Some(Verb::Denied(why)) => Some(why),
-                _ => None,
-            },
+            why: row.and_then(|row| row.policy.why),
             writable: register.is_there() && row.is_some_and(|row| row.is_writable()),
             host: field.get(register.host),
             limit: field.get(register.limit),

@@ -29,8 +29,14 @@ impl Row {
 
     /// A value of the field in its place.
     #[inline(always)]
-    pub(crate) const fn place(&self, value: u64) -> u64 {
-        value.wrapping_shl(self.field.lsb)
+    pub(crate) const fn place(&self, value: u8) -> u64 {
+        (value as u64).wrapping_shl(self.field.lsb)
+    }
+
+    /// Nothing implemented, in its place.
+    #[inline(always)]
+    pub(crate) fn nothing(&self) -> u64 {
+        self.field.put(0, self.field.not_implemented)
     }
 
     /// The limit on a host that has `host`, in its place.
@@ -61,11 +67,14 @@ impl Row {
             }
             Verb::UpTo(_) => host,
             Verb::Force(value) => self.place(value),
-            Verb::Denied(_) | Verb::Zero => self.place(self.field.not_implemented),
+            Verb::Denied | Verb::Zero => self.nothing(),
         };
         for instead in bound.overrides.iter().map_while(Option::as_ref) {
             if instead.condition.holds(facts) {
-                word = self.place(instead.value.unwrap_or(self.field.not_implemented));
+                word = match instead.value {
+                    Some(value) => self.place(value),
+                    None => self.nothing(),
+                };
             }
         }
         word
@@ -73,7 +82,7 @@ impl Row {
 
     /// The least that userspace can ask for if the most is `limit`, both in their place: in the
     /// field's own order; of two values, the one that is not the limit.
-    fn least(&self, limit: u64, facts: &Facts<'_>) -> u64 {
+    pub(crate) fn least(&self, limit: u64, facts: &Facts<'_>) -> u64 {
         let policy = self.policy;
         if !self.is_writable() {
             return limit & self.mask;

@@ -49,18 +49,18 @@ impl Reference {
         let none = row.field.not_implemented;
         let bound = self.bound();
         let mut value = match bound.verb {
-            Verb::UpTo(limit) if number(row, host) <= number(row, limit) => host,
+            Verb::UpTo(limit) if number(row, host) <= number(row, limit.into()) => host,
             Verb::UpTo(limit) => match row.policy.order {
-                Order::Exact(safe) => safe,
-                _ => limit,
+                Order::Exact(safe) => safe.into(),
+                _ => limit.into(),
             },
-            Verb::Force(value) => value,
-            Verb::Denied(_) => none,
+            Verb::Force(value) => value.into(),
+            Verb::Denied => none,
             Verb::Zero => 0,
         };
         for instead in bound.overrides.into_iter().flatten() {
             if holds(&instead.condition, self.flags) {
-                value = instead.value.unwrap_or(none);
+                value = instead.value.map_or(none, u64::from);
             }
         }
         value
@@ -72,12 +72,12 @@ impl Reference {
             return value;
         };
         let is_it = match once.value {
-            Some(handed_out) => value == handed_out,
+            Some(handed_out) => value == handed_out.into(),
             None => value == self.host,
         };
-        let is_host = once.host.is_none() || once.host == Some(self.host);
+        let is_host = once.host.is_none() || once.host.map(u64::from) == Some(self.host);
         if is_it && is_host && holds(&once.condition, self.flags) {
-            once.host.unwrap_or(self.row.field.not_implemented)
+            once.host.map_or(self.row.field.not_implemented, u64::from)
         } else {
             value
         }
@@ -88,7 +88,7 @@ impl Reference {
         let is_less = match row.policy.order {
             Order::LowerSafe => number(row, value) < number(row, limit),
             Order::HigherSafe => number(row, value) > number(row, limit),
-            Order::Exact(safe) => value == safe,
+            Order::Exact(safe) => value == safe.into(),
         };
         let changes = !row.policy.fixed && !row.field.is_reserved() && self.is_there();
         value == limit || changes && is_less
@@ -97,7 +97,8 @@ impl Reference {
     pub(super) fn is_possible(&self, value: u64) -> bool {
         let bound = self.bound();
         let is_enough = bound.least.is_none_or(|least| {
-            number(self.row, value) >= number(self.row, least) || self.row.policy.or == Some(value)
+            number(self.row, value) >= number(self.row, least.into())
+                || self.row.policy.or.map(u64::from) == Some(value)
         });
         is_enough && (!bound.always || self.is_within(value))
     }
