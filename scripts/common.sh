@@ -128,8 +128,10 @@ as_root() {
 kmake() {
 	local tree=$1 build=$2 arch=$3
 	shift 3
+	# Another rustdoc may come first in PATH.
 	make -C "$tree/linux" O="$tree/build/$build" CLIPPY=1 ARCH="$arch" LLVM="$LLVM" \
-		RUSTC="$RUSTC" BINDGEN="$BINDGEN" HOSTRUSTC="$RUSTC" "$@"
+		RUSTC="$RUSTC" RUSTDOC="$(dirname "$RUSTC")/rustdoc" BINDGEN="$BINDGEN" \
+		HOSTRUSTC="$RUSTC" "$@"
 }
 
 # boot_or_die LOG ARGUMENT... - boot.sh with these arguments, its console in LOG; shows the end of

@@ -20,6 +20,8 @@ mod cpufeature;
 mod facts;
 #[path = "../arch/arm64/kvm/idregs/limits.rs"]
 mod limits;
+#[path = "../arch/arm64/kvm/idregs/policy.rs"]
+mod policy;
 #[path = "../arch/arm64/kvm/idregs/row.rs"]
 mod row;
 #[path = "../arch/arm64/kvm/idregs/vm.rs"]
@@ -38,14 +40,16 @@ use facts::{
     NUM_REGISTERS, //
 };
 use limits::LIMITS;
-use row::{
+use policy::{
     Bound,
-    Limits,
     Order,
     Policy,
-    Row,
-    Rule,
     Verb, //
+};
+use row::{
+    Limits,
+    Row,
+    Rule, //
 };
 use std::process::ExitCode;
 
@@ -166,7 +170,7 @@ impl Said {
 
         Self {
             rule: match bound.verb {
-                Verb::UpTo(limit) => format!("up to {}", value(limit)),
+                Verb::AtMost(limit) => format!("up to {}", value(limit)),
                 Verb::Force(forced) => format!("always {}", value(forced)),
                 Verb::Denied | Verb::Zero => "-".into(),
             },
@@ -200,8 +204,8 @@ fn class(Named { field, values }: Named, row: Option<&Row>) -> &'static str {
         None | Some(Verb::Zero) => "reserved",
         Some(Verb::Denied) => "denied",
         Some(Verb::Force(_)) => "forced",
-        Some(Verb::UpTo(limit)) if u64::from(limit) ^ sign < highest => "limited",
-        Some(Verb::UpTo(_)) => "host",
+        Some(Verb::AtMost(limit)) if u64::from(limit) ^ sign < highest => "limited",
+        Some(Verb::AtMost(_)) => "host",
     }
 }
 

@@ -332,7 +332,7 @@ def boot(run, unmodified, job_text, kunit):
     build = tree / "build" / run.config
     env = dict(os.environ, CPU=run.cpu, APPEND=run.append, OPTIONS=run.options)
     if kunit:
-        env["APPEND"] += " kunit.enable=1 kunit.autorun=1 kunit.filter_glob=kvm_*"
+        env["APPEND"] += " kunit.enable=1 kunit.autorun=1"
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "job"
         script.write_text(job_text)

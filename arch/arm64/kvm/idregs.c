@@ -50,9 +50,9 @@ static int __init idregs_init(void)
 }
 core_initcall(idregs_init);
 
-static __always_inline u32 fact(enum kvm_idreg_fact fact, bool holds)
+static __always_inline u32 fact(enum kvm_idreg_fact bit, bool holds)
 {
-	return holds ? fact : 0;
+	return holds ? bit : 0;
 }
 
 #define UNAFFECTED	(KVM_IDREG_HOST_SPECTRE_V2_UNAFFECTED | KVM_IDREG_HOST_MELTDOWN_UNAFFECTED)
@@ -73,12 +73,12 @@ static u32 host_facts(void)
 	       fact(KVM_IDREG_HOST_RAS_V1P1, cpus_have_final_cap(ARM64_HAS_RASV1P1_EXTN)) |
 	       fact(KVM_IDREG_HOST_PMUV3_IMPDEF_TRAPS,
 		    cpus_have_final_cap(ARM64_WORKAROUND_PMUV3_IMPDEF_TRAPS)) |
-	       fact(KVM_IDREG_HOST_NV2P1, cpus_have_final_cap(ARM64_HAS_NV2P1) ||
-					  cpus_have_final_cap(ARM64_HAS_NV3)) |
+	       fact(KVM_IDREG_HOST_NV2P1,
+		    cpus_have_final_cap(ARM64_HAS_NV2P1) || cpus_have_final_cap(ARM64_HAS_NV3)) |
 	       fact(KVM_IDREG_KVM_GIC_V3, vgic_host_has_gicv3()) |
 	       fact(KVM_IDREG_KVM_GIC_V5, vgic_host_has_gicv5()) |
-	       fact(KVM_IDREG_KVM_WFXT, cpus_have_final_cap(ARM64_HAS_WFXT) &&
-					!has_broken_cntvoff()) |
+	       fact(KVM_IDREG_KVM_WFXT,
+		    cpus_have_final_cap(ARM64_HAS_WFXT) && !has_broken_cntvoff()) |
 	       fact(KVM_IDREG_KERNEL_POE, system_supports_poe()) |
 	       fact(KVM_IDREG_KERNEL_PAGE_OVER_4K, PAGE_SIZE > SZ_4K) |
 	       fact(KVM_IDREG_KERNEL_PAGE_OVER_16K, PAGE_SIZE > SZ_16K);
@@ -204,13 +204,15 @@ u64 kvm_idregs_lowest(struct kvm *kvm, u32 id)
 /* What KVM_ARM_GET_REG_WRITABLE_MASKS says: of AArch32's registers nothing on a host without it. */
 int kvm_idregs_put_published(u64 __user *masks)
 {
-	for (unsigned int i = kvm_supports_32bit_el0() ? 0 : IDREG_IDX(SYS_ID_AA64PFR0_EL1);
-	     i < KVM_NUM_IDREGS; i++) {
-		u32 id = idreg_id(i), n = KVM_ARM_FEATURE_ID_RANGE_IDX(3, sys_reg_Op1(id), 0,
-								       sys_reg_CRm(id),
-								       sys_reg_Op2(id));
+	unsigned int i = kvm_supports_32bit_el0() ? 0 : IDREG_IDX(SYS_ID_AA64PFR0_EL1);
 
-		if (kvm_idreg_published[i] && put_user(kvm_idreg_published[i], masks + n))
+	for (; i < KVM_NUM_IDREGS; i++) {
+		u64 mask = kvm_idreg_published[i];
+		u32 id = idreg_id(i), n;
+
+		n = KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),
+						 sys_reg_CRm(id), sys_reg_Op2(id));
+		if (mask && put_user(mask, masks + n))
 			return -EFAULT;
 	}
 	return 0;

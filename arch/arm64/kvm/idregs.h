@@ -54,7 +54,7 @@ enum kvm_idreg_fact {
 	KVM_IDREG_KERNEL_PAGE_OVER_16K		= BIT(25),
 };
 
-/* Where the host's system-wide safe values are, by index; NULL where there is none: zero is meant. */
+/* Where the host's system-wide safe values are, by index; NULL where there is none, i.e. zero. */
 struct kvm_idregs_host {
 	const u64 *word[KVM_NUM_IDREGS];
 };

@@ -4,9 +4,9 @@
 #
 # Usage: awk -f gen-sysreg-rs.awk sysreg
 #
-# For CTR_EL0 and each register among S3_0_0_C<1-7>_<0-7> a module: a Register, and a module for each of
-# its fields from the highest bit to the lowest, with a Field and its values. Reserved bits are fields
-# too, named as gen-sysreg.awk names them. rust/kernel/cpufeature/arm64.rs has the types.
+# For CTR_EL0 and each register among S3_0_0_C<1-7>_<0-7> a module: a Register, and a module for each
+# of its fields from the highest bit to the lowest, with a Field and its values. Reserved bits are
+# fields too, named as gen-sysreg.awk names them. rust/kernel/cpufeature/arm64.rs has the types.
 
 function fatal(msg) {
 	print "Error at " FILENAME ":" NR ": " msg > "/dev/stderr"
@@ -31,7 +31,8 @@ function field(kind, bits, name, _bits) {
 	print "    pub mod " name " {"
 	print "        use super::super::*;"
 	print "        /// The field."
-	print "        pub const FIELD: Field = Field::new(\"" name "\", [" msb ", " lsb "], Kind::" kind ", VALUES);"
+	printf "        pub const FIELD: Field = Field::new(\"%s\", [%d, %d], Kind::%s, VALUES);\n",
+	       name, msb, lsb, kind
 	print "        /// The names of its values."
 	printf "        pub const VALUES: Values = &["
 	constants = ""
@@ -43,11 +44,6 @@ function end_field() {
 	print "];"
 	print constants "    }"
 	in_values = 0
-}
-
-function register(name, op0, op1, crn, crm, op2, fields) {
-	return "Register {\n    name: \"" name "\",\n    encoding: [" op0 ", " op1 ", " crn ", " crm ", " op2 \
-	       "],\n    fields: &[" fields "],\n}"
 }
 
 BEGIN {
@@ -72,8 +68,7 @@ END {
 			if ((crm, op2) in seen)
 				continue
 			count++
-			list = list register("S3_0_0_C" crm "_" op2, 3, 0, 0, crm, op2,
-					     "Field::new(\"RES0_63_0\", [63, 0], Kind::Res0, &[])") ",\n"
+			list = list "    Register::unallocated(\"S3_0_0_C" crm "_" op2 "\", " crm ", " op2 "),\n"
 		}
 	}
 	print "\n/// All others among them, which the architecture has not allocated."

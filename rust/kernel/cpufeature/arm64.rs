@@ -4,8 +4,8 @@
 //!
 //! A register is a module that has [`Register`] as `REGISTER`; a field is a module in it that has
 //! [`Field`] as `FIELD`, a constant for each value that has a name, and all names as `VALUES`. A
-//! name that begins with a digit has an underscore in front of it. The registers are `CTR_EL0` and `S3_0_0_C<1-7>_<0-7>`,
-//! what cpufeature calls features of the system.
+//! name that begins with a digit has an underscore in front of it. The registers are `CTR_EL0` and
+//! `S3_0_0_C<1-7>_<0-7>`.
 //!
 //! All of it is made from [`arch/arm64/tools/sysreg`](srctree/arch/arm64/tools/sysreg) when the
 //! kernel is built, and needs nothing but `core`.
@@ -150,6 +150,16 @@ pub struct Register {
     pub encoding: [u8; 5],
     /// All its bits, from the highest to the lowest.
     pub fields: &'static [Field],
+}
+
+impl Register {
+    const fn unallocated(name: &'static str, crm: u8, op2: u8) -> Self {
+        Self {
+            name,
+            encoding: [3, 0, 0, crm, op2],
+            fields: &[const { Field::new("RES0_63_0", [63, 0], Kind::Res0, &[]) }],
+        }
+    }
 }
 
 include!(concat!(

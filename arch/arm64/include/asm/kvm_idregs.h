@@ -9,8 +9,8 @@
 #define KVM_NR_IDREG_REFUSALS	8
 
 /*
- * A value that was refused: of the register with that index, because of the field with that bit, the
- * highest one that is to blame.  The reason is for idregs/check.rs.
+ * A value that was refused: of the register with that index, because of the field with that bit,
+ * the highest one that is to blame.  The reason is for idregs/check.rs.
  */
 struct kvm_idreg_refusal {
 	u64 val;

@@ -7,10 +7,8 @@ use super::{
         Fact,
         Facts, //
     },
-    row::{
-        Order,
-        Row, //
-    },
+    policy::Order,
+    row::Row,
     vm::VmRegister, //
 };
 

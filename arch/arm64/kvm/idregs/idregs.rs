@@ -2,9 +2,10 @@
 
 //! What KVM lets VMs see in ID registers.
 //!
-//! `limits.rs` is the policy, one row a field. All else are functions over rows, over the host's
-//! registers and over facts: the value a VM starts with (`vm.rs`), what userspace may write
-//! (`check.rs`), and what people are told (`view.rs`). Only `ffi.rs` knows C.
+//! `limits.rs` is the policy, one row a field, in the words of `policy.rs` and `facts.rs`. All else
+//! are functions over rows, over the host's registers and over facts: the value a VM starts with
+//! (`vm.rs`), what userspace may write (`check.rs`), and what people are told (`view.rs`). Only
+//! `ffi.rs` knows C.
 //!
 //! C header: [`arch/arm64/kvm/idregs.h`](srctree/arch/arm64/kvm/idregs.h)
 
@@ -24,6 +25,7 @@ mod facts;
 #[expect(unsafe_code)]
 mod ffi;
 mod limits;
+mod policy;
 mod row;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;

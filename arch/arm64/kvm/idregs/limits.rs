@@ -19,7 +19,7 @@
 //! - `raise_when(C)`: the limit itself on a condition, even if the host has less.
 //! - `force_when(C, V)`: the value on a condition, whatever the host has. Later ones win.
 //! - `fixed()`: userspace can't change it.
-//! - `signed()`, `higher_safe()`, `exact(V)`: not lower-safe, in the field's own sign, as fields are
+//! - `signed()`, `higher_safe()`, `exact(V)`: not lower-safe in the field's own sign, as fields are
 //!   without a word. `exact(V)` takes the limit or V.
 //! - `least(V)`: userspace can't ask for less, `or(V)` but for this.
 //! - `always()`: judged even if the VM has run.
@@ -29,9 +29,9 @@
 //! - `irqchip(C, V)`: KVM sets V, or else `NI`, when it knows the VM's interrupt controller.
 //! - `nested(..)`: stands for all that but order, `fixed()` and `irqchip()`, in a VM with EL2.
 //!
-//! A condition is `vm(X)`, `host(X)`, `kvm(X)`, `kernel(X)` with a fact of `facts.rs`, `not()` of
-//! it, or both `.and()`. `REGISTER if C` has the register only on a condition; it is zero otherwise.
-//! `REGISTER is unknown` says that cpufeature does not have it.
+//! A condition is `vm(X)`, `host(X)`, `kvm(X)` or `kernel(X)` with a fact of `facts.rs`, `not(C)`, or
+//! `C.and(D)`. `REGISTER if C`: VMs have the register only on a condition; it is zero otherwise.
+//! `REGISTER is unknown`: cpufeature does not have it.
 
 use super::{
     facts::{
@@ -44,14 +44,16 @@ use super::{
         Fact::*,
         NUM_REGISTERS, //
     },
-    row::{
-        by_index,
+    policy::{
         denied,
         force,
         res0,
         up_to,
+        Policy, //
+    },
+    row::{
+        by_index,
         Limits,
-        Policy,
         Row, //
     }, //
 };
@@ -320,7 +322,8 @@ const TABLE: &[Limits] = limits! {
         THE:            denied("RCWMASK_EL1 and RCWSMASK_EL1 are not switched");
         GCS:            denied("the stack pointers and their controls are not switched");
         MTE_frac:       up_to(ASYNC).signed().force_when(not(vm(MTE)), ASYNC).fixed()
-                        .ignores(ASYNC).where_host(NI).provided(vm(MTE).and(host(MTE2))).nested(force(ASYNC));
+                        .ignores(ASYNC).where_host(NI).provided(vm(MTE).and(host(MTE2)))
+                        .nested(force(ASYNC));
         NMI:            denied("the vGIC has no NMIs");
         CSV2_frac:      up_to(NI);
         RNDR_trap:      denied("it is about EL3, which KVM does not emulate");

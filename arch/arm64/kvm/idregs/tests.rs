@@ -37,13 +37,15 @@ use super::{
         LIMITS,
         PUBLISHED, //
     },
-    row::{
+    policy::{
         Bound,
-        Limits,
         Order,
-        Row,
-        Rule,
         Verb, //
+    },
+    row::{
+        Limits,
+        Row,
+        Rule, //
     },
     vm::{
         highest,

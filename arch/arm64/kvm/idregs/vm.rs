@@ -8,13 +8,15 @@ use super::{
         Facts, //
     },
     limits::LIMITS,
-    row::{
+    policy::{
         Bound,
-        Limits,
         Order,
-        Plain,
-        Row,
         Verb, //
+    },
+    row::{
+        Limits,
+        Plain,
+        Row, //
     }, //
 };
 
@@ -59,13 +61,13 @@ impl Row {
         let bound = self.bound(facts);
         let host = host & self.mask;
         let mut word = match bound.verb {
-            Verb::UpTo(value) if host ^ self.sign > self.place(value) ^ self.sign => {
+            Verb::AtMost(value) if host ^ self.sign > self.place(value) ^ self.sign => {
                 match self.policy.order {
                     Order::Exact(safe) => self.place(safe),
                     _ => self.place(value),
                 }
             }
-            Verb::UpTo(_) => host,
+            Verb::AtMost(_) => host,
             Verb::Force(value) => self.place(value),
             Verb::Denied | Verb::Zero => self.nothing(),
         };

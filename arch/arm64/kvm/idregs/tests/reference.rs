@@ -49,8 +49,8 @@ impl Reference {
         let none = row.field.not_implemented;
         let bound = self.bound();
         let mut value = match bound.verb {
-            Verb::UpTo(limit) if number(row, host) <= number(row, limit.into()) => host,
-            Verb::UpTo(limit) => match row.policy.order {
+            Verb::AtMost(limit) if number(row, host) <= number(row, limit.into()) => host,
+            Verb::AtMost(limit) => match row.policy.order {
                 Order::Exact(safe) => safe.into(),
                 _ => limit.into(),
             },

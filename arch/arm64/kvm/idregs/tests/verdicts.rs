@@ -251,6 +251,10 @@ mod suite {
             let mask = fields.fold(0, |mask, row| mask | row.mask);
             let is_aarch32 = limits.condition == facts::vm(AARCH32);
 
+            assert!(!limits
+                .rows
+                .iter()
+                .any(|row| row.field.is_reserved() && row.is_writable()));
             assert_eq!(
                 PUBLISHED.get(index).copied(),
                 Some(if is_aarch32 { u32::MAX.into() } else { mask })
