@@ -29,8 +29,8 @@
 //! - `irqchip(C, V)`: KVM sets V, or else `NI`, when it knows the VM's interrupt controller.
 //! - `nested(..)`: stands for all that but order, `fixed()` and `irqchip()`, in a VM with EL2.
 //!
-//! A condition is `vm(X)`, `host(X)`, `kvm(X)` or `kernel(X)` with a fact of `facts.rs`, `not(C)`, or
-//! `C.and(D)`. `REGISTER if C`: VMs have the register only on a condition; it is zero otherwise.
+//! A condition is `vm(X)`, `host(X)`, `kvm(X)` or `kernel(X)` with a fact of `facts.rs`, `not(C)`
+//! or `C.and(D)`. `REGISTER if C`: VMs have the register only on a condition; it is zero otherwise.
 //! `REGISTER is unknown`: cpufeature does not have it.
 
 use super::{

@@ -286,7 +286,12 @@ mod suite {
         for (at, limits) in LIMITS.iter().enumerate() {
             let fields = limits.register.fields;
 
-            assert_eq!(index(limits.register), at);
+            let encoding = match at {
+                facts::CTR_EL0 => [3, 3, 0, 0, 1],
+                _ => [3, 0, 0, at as u8 / 8 + 1, at as u8 % 8],
+            };
+
+            assert_eq!(limits.register.encoding, encoding);
             places |= 1 << at;
             assert_eq!(fields.iter().fold(0, |bits, f| bits ^ f.mask()), u64::MAX);
             assert!(fields.is_sorted_by(|high, low| high.lsb > low.msb));
