@@ -64,10 +64,9 @@ pub(crate) static LIMITS: [Limits; NUM_REGISTERS] = by_index(TABLE);
 /// What `KVM_ARM_GET_REG_WRITABLE_MASKS` says of each register, for a loop that does little else.
 pub(crate) const PUBLISHED: [u64; NUM_REGISTERS] = {
     let mut masks = [0; NUM_REGISTERS];
-    let all = by_index(TABLE);
     let mut i = 0;
     while i < NUM_REGISTERS {
-        masks[i] = all[i].published();
+        masks[i] = LIMITS[i].published();
         i += 1;
     }
     masks
@@ -124,7 +123,7 @@ const TABLE: &[Limits] = limits! {
     }
     ID_DFR0_EL1 if vm(AARCH32) {
         TraceFilt:      denied("trace units and buffers are trapped");
-        // As the PMU of the AArch64 side, see `Host::word()`.
+        // As the PMU of the AArch64 side, see `Facts::of_host()`.
         PerfMon:        up_to(PMUv3p5).force_when(host(PMU_IMP_DEF), NI)
                         .force_when(host(PMUV3_IMPDEF_TRAPS), PMUv3).when(vm(PMU))
                         .least(PMUv3).or(NI).ignores(IMPDEF);
@@ -287,7 +286,7 @@ const TABLE: &[Limits] = limits! {
         SSBS:           up_to(IMP);
         CSV3:           up_to(IMP);
     }
-    // Not AArch64's business, but for a zero where `NI` is none.
+    // Hidden, and zero: MTPMU's `NI` would not be.
     ID_DFR1_EL1 {
         HPMN0:          denied("a PMU without counters is not emulated");
         MTPMU:          force(IMPDEF).fixed();
