@@ -4,6 +4,8 @@
 
 // Who calls the core, its boundary with C, is not here.
 #![allow(dead_code)]
+// The x86 core's paths begin at the root of its crate, which is here.
+#![allow(unused_imports)]
 
 use kernel::{
     cpufeature,
@@ -11,7 +13,6 @@ use kernel::{
     prelude::*, //
 };
 
-// The core's own paths begin at the root of its crate, which is here.
 #[cfg_attr(CONFIG_ARM64, path = "arch/arm64/kvm/idregs/idregs.rs")]
 #[cfg_attr(CONFIG_X86_64, path = "arch/x86/kvm/caps/caps.rs")]
 mod core_of_kvm;

@@ -35,7 +35,7 @@ CLASSES = {
     "host": ("H", "up to the host", "the limit is the highest value that has a name"),
     "limited": ("L", "limited", "the limit is lower than that"),
     "forced": ("F", "forced", "the same value on any host"),
-    "denied": ("-", "denied", "has no row in the table: not implemented, and fixed"),
+    "denied": ("-", "denied", "not implemented, and fixed; the row says why"),
     "reserved": (".", "reserved", "not allocated by the architecture: denied as well"),
 }
 
@@ -55,18 +55,29 @@ def run(*command, failed, **more):
 
 
 def build():
-    """Compile map.rs with the table, and the kernel's description of registers."""
-    build_dir = LAB / "build/map"
-    sysreg = LAB / "linux/arch/arm64/tools/sysreg"
+    """Compile map.rs with the rows, the kernel's description of registers, and its sets of flags."""
+    build_dir, linux = LAB / "build/map", LAB / "linux"
+    sysreg = linux / "arch/arm64/tools/sysreg"
     if not sysreg.is_file():
         die(f"no {sysreg}: make map fetches Linux")
-    build_dir.mkdir(parents=True, exist_ok=True)
-    generated = build_dir / "generated.rs"
+    # Where the kernel's build has it.
+    generated = build_dir / "rust/kernel/generated_cpufeature.rs"
+    generated.parent.mkdir(parents=True, exist_ok=True)
     generated.write_text(run("awk", "-f", HERE / "arch/arm64/tools/gen-sysreg-rs.awk", sysreg,
                              failed="sysreg can't be translated"))
-    run(RUSTC, "--edition", "2021", "-o", build_dir / "map", HERE / "scripts/map.rs",
+    # What bindgen makes of the enumeration.
+    header = (HERE / "arch/arm64/kvm/idregs.h").read_text()
+    facts = build_dir / "facts.rs"
+    facts.write_text("pub(crate) mod kvm_idreg_fact {\n" + "".join(
+        f"    pub(crate) const {name}: u32 = 1 << {bit};\n"
+        for name, bit in re.findall(r"^\t(KVM_IDREG_\w+)\s*= BIT\((\d+)\),$", header, re.M)) + "}\n")
+    run(RUSTC, "--edition", "2021", "--crate-type", "rlib", "--crate-name", "flags",
+        "--out-dir", build_dir, linux / "rust/kernel/impl_flags.rs",
+        failed="the kernel's impl_flags! does not build")
+    run(RUSTC, "--edition", "2021", "-o", build_dir / "map", "--extern",
+        f"flags={build_dir}/libflags.rlib", HERE / "scripts/map.rs",
         failed="scripts/map.rs does not build with the table",
-        env=os.environ | {"KVM_IDREGS_GENERATED": str(generated)})
+        env=os.environ | {"OBJTREE": str(build_dir), "KVM_IDREG_FACTS": str(facts)})
     return build_dir / "map"
 
 
@@ -130,7 +141,7 @@ class Field:
         if self.ruled:
             yield f"{self.rule} ({CLASSES[self.kind][1]}), {self.order}"
         else:
-            yield self.order
+            yield self.order + (f": {self.why}" if self.why != "-" else "")
         if self.host is not None:
             text = f"host {self.host_name} ({self.host:#x})"
             text += f", {self.becomes} to {self.gets}" if self.becomes != "kept" else ""

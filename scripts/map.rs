@@ -1,51 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What `arch/arm64/kvm/idregs/limits.rs` says of each field of each register, as tab-separated
-//! lines with a head. A host program for `map.py`, made from the table as the kernel compiles it.
+//! lines with a head. A host program for `map.py`: the rows that it walks are those that the kernel
+//! reads.
 //!
 //! `map [REGISTER=HEX]...`: with registers of a host, also what becomes of each field there.
 
 // Who would call the rest of the core stands in ffi.rs.
 #![allow(dead_code, unused_imports)]
 
-#[path = "../arch/arm64/kvm/idregs/check.rs"]
-mod check;
-#[path = "../arch/arm64/kvm/idregs/compat.rs"]
-mod compat;
-#[path = "../arch/arm64/kvm/idregs/condition.rs"]
-mod condition;
-#[path = "../arch/arm64/kvm/idregs/default.rs"]
-mod default;
-#[path = "../arch/arm64/kvm/idregs/field.rs"]
-mod field;
-#[path = "../arch/arm64/kvm/idregs/generated.rs"]
-mod generated;
-#[path = "../arch/arm64/kvm/idregs/host.rs"]
-mod host;
+use flags::impl_flags;
+
+mod c {
+    include!(env!("KVM_IDREG_FACTS"));
+}
+#[path = "../rust/kernel/cpufeature/arm64.rs"]
+mod cpufeature;
+#[path = "../arch/arm64/kvm/idregs/facts.rs"]
+mod facts;
 #[path = "../arch/arm64/kvm/idregs/limits.rs"]
 mod limits;
-#[path = "../arch/arm64/kvm/idregs/order.rs"]
-mod order;
+#[path = "../arch/arm64/kvm/idregs/policy.rs"]
+mod policy;
 #[path = "../arch/arm64/kvm/idregs/row.rs"]
 mod row;
-#[path = "../arch/arm64/kvm/idregs/view.rs"]
-mod view;
+#[path = "../arch/arm64/kvm/idregs/vm.rs"]
+mod vm;
 
-use condition::Conditions;
-use field::{
+use cpufeature::{
     Field,
-    Register,
+    Values, //
+};
+use facts::{
+    Condition,
+    Fact,
+    Facts,
+    Flags,
+    Host,
     NUM_REGISTERS, //
 };
-use host::Host;
 use limits::LIMITS;
+use policy::{
+    Bound,
+    Order,
+    Policy,
+    Verb, //
+};
 use row::{
     Limits,
-    Patch, //
+    Row,
+    Rule, //
 };
 use std::process::ExitCode;
-
-const REGISTERS: [Register; NUM_REGISTERS] = generated::REGISTERS;
 
 struct Words([u64; NUM_REGISTERS]);
 
@@ -55,19 +61,45 @@ impl Host for Words {
     }
 }
 
-/// A value by its name, or as a number.
-fn name(field: &Field, value: u64) -> String {
-    match field.values.iter().find(|(_, v)| *v == value) {
-        Some((name, _)) => name.to_string(),
-        None => value.to_string(),
+/// A field of a register, with the names of its values.
+#[derive(Clone, Copy)]
+struct Named {
+    field: &'static Field,
+    values: Values,
+}
+
+impl Named {
+    fn new(register: &str, field: &'static Field) -> Self {
+        let mut all = cpufeature::VALUES.iter();
+        let names = all.find(|(of, name, _)| (*of, *name) == (register, field.name));
+        let values = names.map_or(&[][..], |(_, _, values)| values);
+        Self { field, values }
+    }
+
+    /// A value by its name, or as a number.
+    fn name(self, value: u64) -> String {
+        match self.values.iter().find(|(_, number)| *number == value) {
+            Some((name, _)) => name.to_string(),
+            None => value.to_string(),
+        }
     }
 }
 
-fn names(set: Conditions, between: &str) -> String {
-    let named =
-        |(name, condition): &(&'static str, Conditions)| set.has(*condition).then_some(*name);
-    let all: Vec<_> = Conditions::ALL.iter().filter_map(named).collect();
-    all.join(between)
+/// A condition, with a word in front of what must be so, and of what must not; nothing if it always
+/// holds.
+fn conditional(condition: Condition, if_so: &str, unless: &str) -> String {
+    let names = |flags: Flags, word: &str| {
+        let named = |(fact, source, name): &(Fact, &str, &str)| {
+            flags.contains(*fact).then(|| format!("{source}({name})"))
+        };
+        let all: Vec<_> = Fact::ALL.iter().filter_map(named).collect();
+        if all.is_empty() {
+            String::new()
+        } else {
+            format!(" {word} {}", all.join(" and "))
+        }
+    };
+    names(condition.all, if_so) + &names(condition.none, unless)
 }
 
 fn join(clauses: Vec<String>) -> String {
@@ -78,7 +110,7 @@ fn join(clauses: Vec<String>) -> String {
     }
 }
 
-/// What the limits of a register say of one of its fields.
+/// What a row says of a VM without EL2, or of one with EL2.
 #[derive(PartialEq)]
 struct Said {
     /// The verb, and its value by name.
@@ -90,112 +122,115 @@ struct Said {
 }
 
 impl Said {
-    fn of(limits: &Limits, field: &Field) -> Self {
-        if field.is_reserved() || limits.rows & field.top() == 0 {
-            return Self {
-                rule: "-".into(),
-                conditions: "-".into(),
-                notes: "-".into(),
-            };
-        }
-        let (top, value) = (field.top(), |word| name(field, field.get(word)));
-        let covers = |mask: u64| mask & top != 0;
+    fn of(named: Named, row: &Row, bound: &Bound) -> Self {
+        let Row { field, policy, .. } = row;
+        let value = |value: u8| named.name(value.into());
+        let or_none =
+            |number: Option<u8>| named.name(number.map_or(field.not_implemented, u64::from));
 
-        let rule = if covers(limits.from_host) {
-            format!("up to {}", value(limits.up_to))
-        } else {
-            format!("always {}", value(limits.given))
-        };
-
-        let mut conditions = Vec::new();
-        for patch in limits.patches.iter().filter(|patch| covers(patch.mask)) {
-            let word = if patch.holds { "if" } else { "unless" };
-            let condition = names(patch.condition, " and ");
-            conditions.push(format!("{} {word} {condition}", value(patch.value)));
-        }
-        let Patch {
-            condition,
-            mask,
-            value: given,
-            ..
-        } = limits.irqchip;
-        if covers(mask) {
-            let (given, condition) = (value(given), names(condition, " and "));
+        let mut conditions: Vec<_> = bound
+            .overrides
+            .iter()
+            .flatten()
+            .map(|o| or_none(o.value) + &conditional(o.condition, "if", "unless"))
+            .collect();
+        if let Some((condition, given)) = policy.irqchip {
             conditions.push(format!(
-                "with an interrupt controller {given} if {condition}, else {}",
-                value(0)
+                "with an interrupt controller {}{}, else {}",
+                value(given),
+                conditional(condition, "if", "unless"),
+                or_none(None)
             ));
         }
 
         let mut notes = Vec::new();
-        if covers(limits.exact) {
-            notes.push(format!("or else {}", value(limits.safe)));
+        if let Order::Exact(safe) = policy.order {
+            notes.push(format!("or else {}", value(safe)));
         }
-        if covers(limits.minima) {
-            notes.push(format!("at least {}", value(limits.least)));
+        if let Some(least) = bound.least {
+            notes.push(format!("at least {}", value(least)));
         }
-        if covers(limits.or_fields) {
-            notes.push(format!("or else {}", value(limits.or)));
+        if let Some(or) = policy.or {
+            notes.push(format!("or else {}", value(or)));
         }
-        if covers(limits.always) {
+        if bound.always {
             notes.push("judged even if the VM has run".into());
         }
-        for compat in limits.compats.iter().filter(|compat| covers(compat.mask)) {
-            let mut note = match compat.value {
-                Some(word) => format!("{} accepted", value(word)),
+        if let Some(once) = bound.once {
+            let mut note = match once.value {
+                Some(number) => format!("{} accepted", value(number)),
                 None => "the host's value accepted".into(),
             };
-            if let Some(host) = compat.host {
+            if let Some(host) = once.host {
                 note += &format!(" if the host has {}", value(host));
             }
-            if compat.conditions != Conditions::NONE {
-                note += &format!(" with {}", names(compat.conditions, " and "));
-            }
-            notes.push(note + &format!(", reads as {}", value(compat.stored)));
+            note += &conditional(once.condition, "with", "without");
+            notes.push(format!("{note}, reads as {}", or_none(once.host)));
         }
 
         Self {
-            rule,
+            rule: match bound.verb {
+                Verb::AtMost(limit) => format!("up to {}", value(limit)),
+                Verb::Force(forced) => format!("always {}", value(forced)),
+                Verb::Denied | Verb::Zero => "-".into(),
+            },
             conditions: join(conditions),
             notes: join(notes),
         }
     }
+
+    /// Of bits without a row.
+    fn nothing() -> Self {
+        let [rule, conditions, notes] = ["-", "-", "-"].map(String::from);
+        Self {
+            rule,
+            conditions,
+            notes,
+        }
+    }
+}
+
+/// What makes a field's numbers compare as unsigned ones.
+fn sign(field: &Field, row: Option<&Row>) -> u64 {
+    row.map_or(0, |row| field.get(row.sign))
 }
 
 /// How a field's limit compares with what it can name.
-fn class(limits: &Limits, field: &Field) -> &'static str {
-    let sign = field.get(limits.sign);
-    let named = field.values.iter().map(|(_, value)| value ^ sign).max();
+fn class(Named { field, values }: Named, row: Option<&Row>) -> &'static str {
+    let sign = sign(field, row);
+    let named = values.iter().map(|(_, value)| value ^ sign).max();
     let highest = named.unwrap_or(field.max() ^ sign);
-    if field.is_reserved() {
-        "reserved"
-    } else if limits.rows & field.top() == 0 {
-        "denied"
-    } else if limits.from_host & field.top() == 0 {
-        "forced"
-    } else if field.get(limits.up_to) ^ sign < highest {
-        "limited"
-    } else {
-        "host"
+    match row.map(|row| row.policy.bound.verb) {
+        None | Some(Verb::Zero) => "reserved",
+        Some(Verb::Denied) => "denied",
+        Some(Verb::Force(_)) => "forced",
+        Some(Verb::AtMost(limit)) if u64::from(limit) ^ sign < highest => "limited",
+        Some(Verb::AtMost(_)) => "host",
     }
 }
 
-/// The same limits, for a VM that has all they may depend on.
-fn unconditional(limits: &Limits) -> Limits {
-    let mut limits = *limits;
-    limits.needs = Conditions::NONE;
-    for patch in &mut limits.patches {
-        patch.mask = 0;
-    }
-    limits
-}
-
-/// What a VM gets of the host's value, and the least it may ask for.
-fn on_host(limits: &Limits, field: &Field, host: u64) -> [String; 4] {
-    let limits = unconditional(limits);
-    let limit = limits.default(host, Conditions::NONE);
-    let sign = field.get(limits.sign);
-    let [host, gets, least] = [host, limit, limits.lowest(limit)].map(|word| field.get(word));
+/// What a VM that has all it may depend on gets of the host's value, and the least it may ask for.
+fn on_host(named: Named, row: Option<&Row>, limits: &Limits, host: u64) -> [String; 4] {
+    let field = named.field;
+    let words = Words([0; NUM_REGISTERS]);
+    let facts = Facts::new(0, &words);
+    let [most, least] = match row {
+        None => [limits.reserved, limits.reserved],
+        Some(row) => {
+            let policy = Policy {
+                bound: Bound {
+                    overrides: [None; 3],
+                    ..row.policy.bound
+                },
+                ..*row.policy
+            };
+            let row = Row::new(field, Box::leak(Box::new(policy)));
+            let most = row.limit(host, &facts);
+            [most, row.least(most, &facts)]
+        }
+    };
+    let [host, gets, least] = [host, most, least].map(|word| field.get(word));
+    let sign = sign(field, row);
     let becomes = match (host ^ sign).cmp(&(gets ^ sign)) {
         std::cmp::Ordering::Greater => "cut",
         std::cmp::Ordering::Less => "raised",
@@ -204,11 +239,11 @@ fn on_host(limits: &Limits, field: &Field, host: u64) -> [String; 4] {
     [
         format!("{host:x}"),
         becomes.into(),
-        name(field, gets),
+        named.name(gets),
         if least == gets {
             "-".into()
         } else {
-            name(field, least)
+            named.name(least)
         },
     ]
 }
@@ -220,7 +255,9 @@ fn host() -> Result<Option<Words>, String> {
         let (name, digits) = argument
             .split_once('=')
             .ok_or("usage: map [REGISTER=HEX]...")?;
-        let index = REGISTERS.iter().position(|register| register.name == name);
+        let index = LIMITS
+            .iter()
+            .position(|limits| limits.register.name == name);
         let index = index.ok_or(format!(
             "{name} is no register that KVM keeps per VM: mend the name, or drop the line"
         ))?;
@@ -233,53 +270,58 @@ fn host() -> Result<Option<Words>, String> {
 
 fn print(host: Option<&Words>) {
     print!("register\tfield\tmsb\tlsb\tclass\trule\tnested\tneeds\tconditions\tnotes");
-    print!("\twritable\torder\tsigned\tvalues");
+    print!("\twritable\torder\tsigned\twhy\tvalues");
     println!("{}", host.map_or("", |_| "\thost\tbecomes\tgets\tleast"));
 
-    for (index, register) in REGISTERS.iter().enumerate() {
-        let [plain, nested] = [&LIMITS[0][index], &LIMITS[1][index]];
-        for field in register.fields {
-            let said = Said::of(plain, field);
-            let with_el2 = Said::of(nested, field);
-            let with_el2 = if with_el2 == said {
-                "-".into()
-            } else {
-                let said = [with_el2.rule, with_el2.conditions, with_el2.notes];
-                join(said.into_iter().filter(|said| said != "-").collect())
+    for (index, limits) in LIMITS.iter().enumerate() {
+        let needs = conditional(limits.condition, "", "without");
+        for field in limits.register.fields {
+            let named = Named::new(limits.register.name, field);
+            let row = limits.rows.iter().find(|row| row.mask == field.mask());
+            let said =
+                row.map_or_else(Said::nothing, |row| Said::of(named, row, &row.policy.bound));
+            let nested =
+                row.and_then(|row| Some(Said::of(named, row, row.policy.nested.as_ref()?)));
+            let nested = match nested {
+                Some(nested) if nested != said => {
+                    let clauses = [nested.rule, nested.conditions, nested.notes];
+                    join(clauses.into_iter().filter(|said| said != "-").collect())
+                }
+                _ => "-".into(),
             };
-            let values = field
+            let is_fixed = row.is_none_or(|row| !row.is_writable());
+            let values = named
                 .values
                 .iter()
                 .map(|(name, value)| format!("{name}={value}"));
-            let needs = names(plain.needs, " and ");
             let mut line = vec![
-                register.name.into(),
+                limits.register.name.into(),
                 field.name.into(),
                 field.msb.to_string(),
                 field.lsb.to_string(),
-                class(plain, field).into(),
+                class(named, row).into(),
                 said.rule,
-                with_el2,
-                if needs.is_empty() { "-".into() } else { needs },
+                nested,
+                match needs.trim() {
+                    "" => "-".into(),
+                    needs => needs.into(),
+                },
                 said.conditions,
                 said.notes,
-                if plain.fixed & field.top() == 0 {
-                    "writable"
-                } else {
-                    "fixed"
-                }
-                .into(),
-                plain.rule(field, plain.needs).name().into(),
-                if plain.sign & field.top() == 0 {
+                if is_fixed { "fixed" } else { "writable" }.into(),
+                row.map_or(Rule::Reserved, |row| row.rule()).name().into(),
+                if sign(field, row) == 0 {
                     "unsigned"
                 } else {
                     "signed"
                 }
                 .into(),
+                row.and_then(|row| row.policy.why).unwrap_or("-").into(),
                 join(values.collect()),
             ];
             if let Some(host) = host {
-                line.extend(on_host(plain, field, (host as &dyn Host).word(index)));
+                let word = Facts::new(0, host).of_host(index);
+                line.extend(on_host(named, row, limits, word));
             }
             println!("{}", line.join("\t"));
         }

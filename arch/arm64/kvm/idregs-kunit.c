@@ -62,7 +62,7 @@ static const struct arm64_ftr_bits *find_ftr(unsigned int index, unsigned int n)
 		 sys_reg(3, 0, 0, (index >> 3) + 1, index & 7);
 
 	/* cpufeature warns if it doesn't know a register. */
-	if (!kvm_idreg_has_host_value(index))
+	if (!kvm_idreg_is_known(index))
 		return NULL;
 	reg = get_arm64_ftr_reg(id);
 	for (f = reg ? reg->ftr_bits : NULL; f && f->width; f++) {

@@ -12,28 +12,14 @@
 #include "idregs.h"
 #include "sys_regs.h"
 
-static void show_field(struct seq_file *s, const struct kvm_idreg_field *f)
-{
-	char name[48];
-
-	snprintf(name, sizeof(name), "%.*s.%.*s", f->reg_len, f->reg, f->name_len, f->name);
-	seq_printf(s, "%-28s [%2u:%2u]  host 0x%-4llx limit 0x%-4llx vm 0x%-4llx %-8s  %.*s\n",
-		   name, f->msb, f->lsb, f->host, f->limit, f->val,
-		   f->writable ? "writable" : "fixed", f->rule_len, f->rule);
-}
-
 /* A register at a time, so that what is shown of it belongs together. */
 static int idregs_limits_show(struct seq_file *s, void *v)
 {
-	unsigned int index = *(loff_t *)v;
 	struct kvm *kvm = s->private;
-	struct kvm_idreg_field field;
-	int msb;
 
 	guard(mutex)(&kvm->arch.config_lock);
 
-	for (msb = 63; msb >= 0 && kvm_idregs_field(kvm, index, msb, &field); msb = field.lsb - 1)
-		show_field(s, &field);
+	kvm_idregs_show(kvm, s, *(loff_t *)v);
 	return 0;
 }
 
@@ -67,14 +53,10 @@ DEFINE_SEQ_ATTRIBUTE(idregs_limits);
 static int idregs_refused_show(struct seq_file *s, void *v)
 {
 	struct kvm *kvm = s->private;
-	struct kvm_idreg_field f;
 
 	guard(mutex)(&kvm->arch.config_lock);
 
-	for (unsigned int n = 0; n < KVM_NR_IDREG_REFUSALS && kvm_idregs_refused(kvm, n, &f); n++)
-		seq_printf(s, "%.*s.%.*s asked 0x%llx limit 0x%llx host 0x%llx rule %.*s\n",
-			   f.reg_len, f.reg, f.name_len, f.name, f.val, f.limit, f.host,
-			   f.rule_len, f.rule);
+	kvm_idregs_show_refused(kvm, s);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(idregs_refused);

@@ -5,6 +5,7 @@
  */
 #include <linux/cpufeature.h>
 #include <linux/kvm_host.h>
+#include <linux/uaccess.h>
 
 #include <asm/kvm_emulate.h>
 #include <asm/kvm_nested.h>
@@ -39,7 +40,7 @@ static int __init idregs_init(void)
 	for (unsigned int i = 0; i < KVM_NUM_IDREGS; i++) {
 		const struct arm64_ftr_reg *reg;
 
-		if (!kvm_idreg_has_host_value(i))
+		if (!kvm_idreg_is_known(i))
 			continue;
 		reg = get_arm64_ftr_reg(idreg_id(i));
 		if (reg)
@@ -49,88 +50,87 @@ static int __init idregs_init(void)
 }
 core_initcall(idregs_init);
 
-static __always_inline u32 condition(enum kvm_idreg_condition bit, bool holds)
+static __always_inline u32 fact(enum kvm_idreg_fact bit, bool holds)
 {
-	return holds ? BIT(bit) : 0;
+	return holds ? bit : 0;
 }
 
-#define UNAFFECTED	(BIT(KVM_IDREG_SPECTRE_V2_UNAFFECTED) | BIT(KVM_IDREG_MELTDOWN_UNAFFECTED))
+#define UNAFFECTED	(KVM_IDREG_HOST_SPECTRE_V2_UNAFFECTED | KVM_IDREG_HOST_MELTDOWN_UNAFFECTED)
 
 /* A CPU that comes late may be affected where the others were not. */
 static u32 unaffected(void)
 {
-	return condition(KVM_IDREG_SPECTRE_V2_UNAFFECTED,
-			 arm64_get_spectre_v2_state() == SPECTRE_UNAFFECTED) |
-	       condition(KVM_IDREG_MELTDOWN_UNAFFECTED,
-			 arm64_get_meltdown_state() == SPECTRE_UNAFFECTED);
+	return fact(KVM_IDREG_HOST_SPECTRE_V2_UNAFFECTED,
+		    arm64_get_spectre_v2_state() == SPECTRE_UNAFFECTED) |
+	       fact(KVM_IDREG_HOST_MELTDOWN_UNAFFECTED,
+		    arm64_get_meltdown_state() == SPECTRE_UNAFFECTED);
 }
 
-/* How the host is, whatever VM it is about. */
-static u32 host_conditions(void)
+/* Whatever VM it is about: the host's CPUs, KVM, and the kernel. */
+static u32 host_facts(void)
 {
 	return unaffected() |
-	       condition(KVM_IDREG_HOST_GICV3, vgic_host_has_gicv3()) |
-	       condition(KVM_IDREG_HOST_GICV5, vgic_host_has_gicv5()) |
-	       condition(KVM_IDREG_POE, system_supports_poe()) |
-	       condition(KVM_IDREG_WFXT, cpus_have_final_cap(ARM64_HAS_WFXT) &&
-			 !has_broken_cntvoff()) |
-	       condition(KVM_IDREG_HOST_RASV1P1, cpus_have_final_cap(ARM64_HAS_RASV1P1_EXTN)) |
-	       condition(KVM_IDREG_PMUV3_IMPDEF_TRAPS,
-			 cpus_have_final_cap(ARM64_WORKAROUND_PMUV3_IMPDEF_TRAPS)) |
-	       condition(KVM_IDREG_NV2P1, cpus_have_final_cap(ARM64_HAS_NV2P1) ||
-			 cpus_have_final_cap(ARM64_HAS_NV3)) |
-	       condition(KVM_IDREG_PAGE_OVER_4K, PAGE_SIZE > SZ_4K) |
-	       condition(KVM_IDREG_PAGE_OVER_16K, PAGE_SIZE > SZ_16K);
+	       fact(KVM_IDREG_HOST_RAS_V1P1, cpus_have_final_cap(ARM64_HAS_RASV1P1_EXTN)) |
+	       fact(KVM_IDREG_HOST_PMUV3_IMPDEF_TRAPS,
+		    cpus_have_final_cap(ARM64_WORKAROUND_PMUV3_IMPDEF_TRAPS)) |
+	       fact(KVM_IDREG_HOST_NV2P1,
+		    cpus_have_final_cap(ARM64_HAS_NV2P1) || cpus_have_final_cap(ARM64_HAS_NV3)) |
+	       fact(KVM_IDREG_KVM_GIC_V3, vgic_host_has_gicv3()) |
+	       fact(KVM_IDREG_KVM_GIC_V5, vgic_host_has_gicv5()) |
+	       fact(KVM_IDREG_KVM_WFXT,
+		    cpus_have_final_cap(ARM64_HAS_WFXT) && !has_broken_cntvoff()) |
+	       fact(KVM_IDREG_KERNEL_POE, system_supports_poe()) |
+	       fact(KVM_IDREG_KERNEL_PAGE_OVER_4K, PAGE_SIZE > SZ_4K) |
+	       fact(KVM_IDREG_KERNEL_PAGE_OVER_16K, PAGE_SIZE > SZ_16K);
 }
 
 /* How a VM is configured, which doesn't change once its first vCPU is initialized. */
-static u32 vm_conditions(const struct kvm_vcpu *vcpu)
+static u32 vm_facts(const struct kvm_vcpu *vcpu)
 {
 	bool nested = vcpu_has_nv(vcpu);
 
-	return condition(KVM_IDREG_NESTED, nested) |
-	       condition(KVM_IDREG_E2H0, vcpu_has_feature(vcpu, KVM_ARM_VCPU_HAS_EL2_E2H0)) |
-	       condition(KVM_IDREG_AARCH32, kvm_supports_32bit_el0() && !nested) |
-	       condition(KVM_IDREG_SVE, vcpu_has_sve(vcpu)) |
-	       condition(KVM_IDREG_MTE, kvm_has_mte(vcpu->kvm)) |
-	       condition(KVM_IDREG_PTRAUTH, vcpu_has_ptrauth(vcpu)) |
-	       condition(KVM_IDREG_PMU, kvm_vcpu_has_pmu(vcpu));
+	return fact(KVM_IDREG_VM_EL2, nested) |
+	       fact(KVM_IDREG_VM_E2H0, vcpu_has_feature(vcpu, KVM_ARM_VCPU_HAS_EL2_E2H0)) |
+	       fact(KVM_IDREG_VM_AARCH32, kvm_supports_32bit_el0() && !nested) |
+	       fact(KVM_IDREG_VM_SVE, vcpu_has_sve(vcpu)) |
+	       fact(KVM_IDREG_VM_MTE, kvm_has_mte(vcpu->kvm)) |
+	       fact(KVM_IDREG_VM_PTRAUTH, vcpu_has_ptrauth(vcpu)) |
+	       fact(KVM_IDREG_VM_PMU, kvm_vcpu_has_pmu(vcpu));
 }
 
 /* Give a VM the registers that it starts with. */
 void kvm_idregs_reset(struct kvm_vcpu *vcpu)
 {
-	u32 conditions = host_conditions() | vm_conditions(vcpu);
+	u32 facts = host_facts() | vm_facts(vcpu);
 	struct kvm_arch *arch = &vcpu->kvm->arch;
 
 	lockdep_assert_held(&arch->config_lock);
 
-	arch->idreg_conditions = conditions;
-	for (unsigned int i = 0; i < KVM_ARM_ID_REG_NUM; i++)
-		arch->id_regs[i] = kvm_idreg_default(i, &host, conditions);
-	arch->ctr_el0 = kvm_idreg_default(KVM_IDREG_CTR, &host, conditions);
+	arch->idreg_facts = facts;
+	kvm_idreg_reset(&host, facts, arch->id_regs);
+	arch->ctr_el0 = kvm_idreg_highest(KVM_IDREG_CTR, &host, facts);
 }
 
 /* Adapt a VM's registers to its interrupt controller, or to having none. */
 void kvm_idregs_finalize(struct kvm *kvm)
 {
 	u32 type = irqchip_in_kernel(kvm) ? kvm->arch.vgic.vgic_model : 0;
-	u32 conditions = kvm->arch.idreg_conditions |
-			 condition(KVM_IDREG_VGIC_V3, type == KVM_DEV_TYPE_ARM_VGIC_V3) |
-			 condition(KVM_IDREG_VGIC_V5, type == KVM_DEV_TYPE_ARM_VGIC_V5);
+	u32 facts = kvm->arch.idreg_facts |
+		    fact(KVM_IDREG_VM_VGIC_V3, type == KVM_DEV_TYPE_ARM_VGIC_V3) |
+		    fact(KVM_IDREG_VM_VGIC_V5, type == KVM_DEV_TYPE_ARM_VGIC_V5);
 
 	for (unsigned int i = 0; i < KVM_NUM_IDREGS; i++) {
 		u32 id = idreg_id(i);
 		u64 val = kvm_read_vm_id_reg(kvm, id);
 
-		kvm_set_vm_id_reg(kvm, id, kvm_idreg_with_irqchip(i, val, conditions));
+		kvm_set_vm_id_reg(kvm, id, kvm_idreg_with_irqchip(i, &host, facts, val));
 	}
 }
 
 /* What a VM's limits depend on now. */
-static u32 now_conditions(const struct kvm *kvm)
+static u32 now_facts(const struct kvm *kvm)
 {
-	return (kvm->arch.idreg_conditions & ~UNAFFECTED) | unaffected();
+	return (kvm->arch.idreg_facts & ~UNAFFECTED) | unaffected();
 }
 
 /* The slot of the @n-th refusal: the last ones are kept. */
@@ -140,11 +140,11 @@ static struct kvm_idreg_refusal *refusal(struct kvm *kvm, unsigned int n)
 }
 
 static noinline void trace_refusal(const struct kvm *kvm, const struct kvm_idreg_refusal *why,
-				   u32 conditions)
+				   u32 facts)
 {
 	struct kvm_idreg_field field;
 
-	if (kvm_idreg_explain(why, &host, conditions, &field))
+	if (kvm_idreg_explain(why, &host, facts, &field))
 		trace_kvm_idreg_refused(kvm, &field);
 }
 
@@ -153,60 +153,73 @@ int kvm_idregs_set(struct kvm *kvm, u32 id, u64 val)
 	struct kvm_idreg_refusal *why = refusal(kvm, kvm->arch.nr_idreg_refusals);
 	u64 *reg = __vm_id_reg(&kvm->arch, id);
 	bool has_run = kvm_vm_has_ran_once(kvm);
-	u32 conditions = now_conditions(kvm);
+	u32 facts = now_facts(kvm);
 	int ret;
 
 	lockdep_assert_held(&kvm->arch.config_lock);
 
-	ret = kvm_idreg_check(idreg_index(id), &host, conditions, &val, has_run ? reg : NULL, why);
+	ret = kvm_idreg_check(idreg_index(id), &host, facts, &val, has_run ? reg : NULL, why);
 	if (ret) {
 		kvm->arch.nr_idreg_refusals++;
 		if (trace_kvm_idreg_refused_enabled())
-			trace_refusal(kvm, why, conditions);
+			trace_refusal(kvm, why, facts);
 	} else if (!has_run) {
 		*reg = val;
 	}
 	return ret;
 }
 
-/* The @n-th of the last refusals, the oldest first, described. */
-bool kvm_idregs_refused(struct kvm *kvm, unsigned int n, struct kvm_idreg_field *field)
+/* Print the last refusals, the oldest first. */
+void kvm_idregs_show_refused(struct kvm *kvm, struct seq_file *file)
 {
 	unsigned int nr = kvm->arch.nr_idreg_refusals;
+	unsigned int n = nr > KVM_NR_IDREG_REFUSALS ? nr - KVM_NR_IDREG_REFUSALS : 0;
 
 	lockdep_assert_held(&kvm->arch.config_lock);
 
-	if (nr > KVM_NR_IDREG_REFUSALS)
-		n += nr - KVM_NR_IDREG_REFUSALS;
-	return n < nr && kvm_idreg_explain(refusal(kvm, n), &host, now_conditions(kvm), field);
+	for (; n < nr; n++)
+		kvm_idreg_show_refusal(file, refusal(kvm, n), &host, now_facts(kvm));
 }
 
-/* The field of a register of a VM that has bit @msb. */
-bool kvm_idregs_field(struct kvm *kvm, unsigned int index, unsigned int msb,
-		      struct kvm_idreg_field *field)
+/* Print what a VM can have in the fields of a register, and what it has. */
+void kvm_idregs_show(struct kvm *kvm, struct seq_file *file, unsigned int index)
 {
 	u64 val = kvm_read_vm_id_reg(kvm, idreg_id(index));
 
-	return kvm_idreg_describe(index, msb, &host, now_conditions(kvm), val, field);
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	kvm_idreg_show(file, index, &host, now_facts(kvm), val);
 }
 
 u64 kvm_idregs_highest(struct kvm *kvm, u32 id)
 {
-	return kvm_idreg_default(idreg_index(id), &host, now_conditions(kvm));
+	return kvm_idreg_highest(idreg_index(id), &host, now_facts(kvm));
 }
 
 u64 kvm_idregs_lowest(struct kvm *kvm, u32 id)
 {
-	return kvm_idreg_lowest(idreg_index(id), &host, now_conditions(kvm));
+	return kvm_idreg_lowest(idreg_index(id), &host, now_facts(kvm));
 }
 
-u64 kvm_idregs_writable(u32 id)
+/* What KVM_ARM_GET_REG_WRITABLE_MASKS says: of AArch32's registers nothing on a host without it. */
+int kvm_idregs_put_published(u64 __user *masks)
 {
-	return kvm_idreg_writable(idreg_index(id));
+	unsigned int i = kvm_supports_32bit_el0() ? 0 : IDREG_IDX(SYS_ID_AA64PFR0_EL1);
+
+	for (; i < KVM_NUM_IDREGS; i++) {
+		u64 mask = kvm_idreg_published[i];
+		u32 id = idreg_id(i), n;
+
+		n = KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),
+						 sys_reg_CRm(id), sys_reg_Op2(id));
+		if (mask && put_user(mask, masks + n))
+			return -EFAULT;
+	}
+	return 0;
 }
 
 /* The most that a VM with a PMU can have in a register, but for what else depends on the VM. */
 u64 kvm_idregs_pmu_limit(u32 id)
 {
-	return kvm_idreg_default(idreg_index(id), &host, host_conditions() | BIT(KVM_IDREG_PMU));
+	return kvm_idreg_highest(idreg_index(id), &host, host_facts() | KVM_IDREG_VM_PMU);
 }

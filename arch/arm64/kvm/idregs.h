@@ -6,104 +6,94 @@
  * What the Rust side of KVM's limits on ID registers, idregs/, offers to C.  Seen by bindgen, which
  * can't digest linux/kvm_host.h.
  */
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #include <asm/kvm_idregs.h>
+
+struct seq_file;
 
 /* S3_0_0_C<1-7>_<0-7> as IDREG_IDX() has them, and CTR_EL0. */
 #define KVM_IDREG_CTR	56
 #define KVM_NUM_IDREGS	57
 
-/* What limits depend on: idregs/condition.rs has what these mean, in this order. */
-enum kvm_idreg_condition {
-	KVM_IDREG_NESTED,
-	KVM_IDREG_E2H0,
-	KVM_IDREG_AARCH32,
-	KVM_IDREG_SVE,
-	KVM_IDREG_MTE,
-	KVM_IDREG_PTRAUTH,
-	KVM_IDREG_PMU,
-	KVM_IDREG_VGIC_V3,
-	KVM_IDREG_VGIC_V5,
-	KVM_IDREG_SPECTRE_V2_UNAFFECTED,
-	KVM_IDREG_MELTDOWN_UNAFFECTED,
-	KVM_IDREG_HOST_GICV3,
-	KVM_IDREG_HOST_GICV5,
-	KVM_IDREG_POE,
-	KVM_IDREG_WFXT,
-	KVM_IDREG_HOST_RASV1P1,
-	KVM_IDREG_PMUV3_IMPDEF_TRAPS,
-	KVM_IDREG_NV2P1,
-	KVM_IDREG_PAGE_OVER_4K,
-	KVM_IDREG_PAGE_OVER_16K,
+/*
+ * What limits depend on: of the VM's configuration, of the host's CPUs, of KVM and of the kernel.
+ * idregs/facts.rs says what each of them means, and derives the last of the host's from its
+ * registers: C leaves these alone.
+ */
+enum kvm_idreg_fact {
+	KVM_IDREG_VM_EL2			= BIT(0),
+	KVM_IDREG_VM_E2H0			= BIT(1),
+	KVM_IDREG_VM_AARCH32			= BIT(2),
+	KVM_IDREG_VM_SVE			= BIT(3),
+	KVM_IDREG_VM_MTE			= BIT(4),
+	KVM_IDREG_VM_PTRAUTH			= BIT(5),
+	KVM_IDREG_VM_PMU			= BIT(6),
+	KVM_IDREG_VM_VGIC_V3			= BIT(7),
+	KVM_IDREG_VM_VGIC_V5			= BIT(8),
+
+	KVM_IDREG_HOST_SPECTRE_V2_UNAFFECTED	= BIT(9),
+	KVM_IDREG_HOST_MELTDOWN_UNAFFECTED	= BIT(10),
+	KVM_IDREG_HOST_RAS_V1P1			= BIT(11),
+	KVM_IDREG_HOST_PMUV3_IMPDEF_TRAPS	= BIT(12),
+	KVM_IDREG_HOST_NV2P1			= BIT(13),
+	KVM_IDREG_HOST_PMU_IMP_DEF		= BIT(14),
+	KVM_IDREG_HOST_RAS_IMP			= BIT(15),
+	KVM_IDREG_HOST_MTE2			= BIT(16),
+	KVM_IDREG_HOST_STAGE2_4K		= BIT(17),
+	KVM_IDREG_HOST_STAGE2_16K		= BIT(18),
+	KVM_IDREG_HOST_STAGE2_64K		= BIT(19),
+
+	KVM_IDREG_KVM_GIC_V3			= BIT(20),
+	KVM_IDREG_KVM_GIC_V5			= BIT(21),
+	KVM_IDREG_KVM_WFXT			= BIT(22),
+
+	KVM_IDREG_KERNEL_POE			= BIT(23),
+	KVM_IDREG_KERNEL_PAGE_OVER_4K		= BIT(24),
+	KVM_IDREG_KERNEL_PAGE_OVER_16K		= BIT(25),
 };
 
-/**
- * struct kvm_idregs_host - Where the host's ID registers are
- * @word: system-wide safe values, by index; NULL where there is none, and zero is meant
- */
+/* Where the host's system-wide safe values are, by index; NULL where there is none, i.e. zero. */
 struct kvm_idregs_host {
 	const u64 *word[KVM_NUM_IDREGS];
 };
 
-/**
- * kvm_idreg_has_host_value() - Whether the host's value of a register is wanted
- * @index: the register
+/*
+ * In what follows, @index is a register's, and @facts are bits of enum kvm_idreg_fact.
  */
-bool kvm_idreg_has_host_value(unsigned int index);
 
-/**
- * kvm_idreg_default() - The value a VM starts with, and the most that it can have
- * @index: the register
- * @host: the host
- * @conditions: bits of enum kvm_idreg_condition
+/* What KVM_ARM_GET_REG_WRITABLE_MASKS says of each register. */
+extern const u64 kvm_idreg_published[KVM_NUM_IDREGS];
+
+/* Whether the host's value of a register is wanted: cpufeature has it. */
+bool kvm_idreg_is_known(unsigned int index);
+
+/* Give a VM the values that it starts with in all registers but CTR_EL0. */
+void kvm_idreg_reset(const struct kvm_idregs_host *host, u32 facts, u64 *words);
+
+/* The value a VM starts with, which is the most that it can have. */
+u64 kvm_idreg_highest(unsigned int index, const struct kvm_idregs_host *host, u32 facts);
+
+/*
+ * The least that userspace can ask for in each field: in the field's own order; of two values, the
+ * one that is not the limit.
  */
-u64 kvm_idreg_default(unsigned int index, const struct kvm_idregs_host *host, u32 conditions);
+u64 kvm_idreg_lowest(unsigned int index, const struct kvm_idregs_host *host, u32 facts);
 
-/**
- * kvm_idreg_with_irqchip() - What KVM sets when it knows a VM's interrupt controller
- * @index: the register
- * @val: its value so far
- * @conditions: bits of enum kvm_idreg_condition
+/* What becomes of a register that holds @val when KVM knows the VM's interrupt controller. */
+u64 kvm_idreg_with_irqchip(unsigned int index, const struct kvm_idregs_host *host, u32 facts,
+			   u64 val);
+
+/*
+ * Judge what userspace writes.  @now is what the register holds if the VM has run, else NULL.
+ * Overwrites *val with what is to be stored and returns 0, or *why and returns -EINVAL if the value
+ * is beyond the VM's limits, -EBUSY if it is not the present one.
  */
-u64 kvm_idreg_with_irqchip(unsigned int index, u64 val, u32 conditions);
+int kvm_idreg_check(unsigned int index, const struct kvm_idregs_host *host, u32 facts, u64 *val,
+		    const u64 *now, struct kvm_idreg_refusal *why);
 
-/* Why a value is refused. */
-enum kvm_idreg_reason {
-	KVM_IDREG_IMPOSSIBLE,
-	KVM_IDREG_HAS_RUN,
-	KVM_IDREG_LIMIT,
-};
-
-/**
- * kvm_idreg_check() - Judge what userspace writes
- * @index: the register
- * @host: the host
- * @conditions: bits of enum kvm_idreg_condition
- * @val: the value; overwritten with what is to be stored, if it can be
- * @now: what the register holds if the VM has run, else NULL
- * @why: overwritten if the value is refused
- *
- * Return: 0; -EINVAL if the value is beyond the VM's limits, -EBUSY if it is not the present one.
- */
-int kvm_idreg_check(unsigned int index, const struct kvm_idregs_host *host, u32 conditions,
-		    u64 *val, const u64 *now, struct kvm_idreg_refusal *why);
-
-/**
- * struct kvm_idreg_field - What a VM can have in a field
- * @reg: the register's name; names are not terminated
- * @name: the field's name
- * @rule: what decides about values, or refused this one
- * @reg_len: bytes of @reg
- * @name_len: bytes of @name
- * @rule_len: bytes of @rule
- * @msb: its highest bit
- * @lsb: its lowest bit
- * @writable: whether userspace can change it, before the VM runs
- * @host: what the host has, shifted down as the others
- * @limit: the most that the VM can have
- * @val: what the register holds, or what was refused
- */
+/* The field that is to blame for a refused value.  Names are not terminated. */
 struct kvm_idreg_field {
 	const char *reg;
 	const char *name;
@@ -111,65 +101,26 @@ struct kvm_idreg_field {
 	u8 reg_len;
 	u8 name_len;
 	u8 rule_len;
-	u8 msb;
-	u8 lsb;
-	bool writable;
 	u64 host;
 	u64 limit;
-	u64 val;
+	u64 asked;
 };
 
-/**
- * kvm_idreg_describe() - Describe a field, for people
- * @index: the register
- * @msb: any bit of the field
- * @host: the host
- * @conditions: bits of enum kvm_idreg_condition
- * @val: what the register holds
- * @field: overwritten
- *
- * Return: false if there is no such register or bit.
- */
-bool kvm_idreg_describe(unsigned int index, unsigned int msb, const struct kvm_idregs_host *host,
-			u32 conditions, u64 val, struct kvm_idreg_field *field);
-
-/**
- * kvm_idreg_explain() - Describe the field that is to blame for a refusal
- * @why: the refusal
- * @host: the host
- * @conditions: bits of enum kvm_idreg_condition
- * @field: overwritten
- *
- * Return: false if kvm_idreg_check() has no such refusal.
- */
+/* Describe that field; false if *why is no refusal. */
 bool kvm_idreg_explain(const struct kvm_idreg_refusal *why, const struct kvm_idregs_host *host,
-		       u32 conditions, struct kvm_idreg_field *field);
+		       u32 facts, struct kvm_idreg_field *field);
 
-/**
- * kvm_idreg_lowest() - The least that userspace can ask for in each field of a register
- * @index: the register
- * @host: the host
- * @conditions: bits of enum kvm_idreg_condition
- *
- * "Least" in each field's own order; in a field of two values, the one that is not the limit.
- */
-u64 kvm_idreg_lowest(unsigned int index, const struct kvm_idregs_host *host, u32 conditions);
+/* Print a line for each field of a register that holds @val. */
+void kvm_idreg_show(struct seq_file *file, unsigned int index, const struct kvm_idregs_host *host,
+		    u32 facts, u64 val);
 
-/**
- * kvm_idreg_writable() - What KVM_ARM_GET_REG_WRITABLE_MASKS says of a register
- * @index: the register
- */
-u64 kvm_idreg_writable(unsigned int index);
+/* Print a line for a refusal. */
+void kvm_idreg_show_refusal(struct seq_file *file, const struct kvm_idreg_refusal *why,
+			    const struct kvm_idregs_host *host, u32 facts);
 
 /* For KUnit, in idregs-kunit.c. */
 
-/**
- * struct kvm_idregs_pvm_field - The most that protected VMs can have in a field
- * @index: the register
- * @lsb: the field's lowest bit
- * @width: how many bits it has
- * @max: the value
- */
+/* The most that protected VMs can have in a field: @max, in @width bits from @lsb. */
 struct kvm_idregs_pvm_field {
 	u8 index;
 	u8 lsb;

@@ -29,7 +29,7 @@ TRACE_EVENT(kvm_idreg_refused,
 			   __assign_str(reg);
 			   __assign_str(name);
 			   __assign_str(rule);
-			   __entry->asked = field->val;
+			   __entry->asked = field->asked;
 			   __entry->limit = field->limit;
 			   __entry->host = field->host;),
 

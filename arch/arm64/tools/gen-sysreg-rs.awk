@@ -4,9 +4,9 @@
 #
 # Usage: awk -f gen-sysreg-rs.awk sysreg
 #
-# For each register that KVM keeps per VM and shows as an ID register, CTR_EL0 and S3_0_0_C<1-7>_<0-7>,
-# a Register: its name, its encoding, and its fields from the highest bit to the lowest. Reserved bits
-# are fields too, named as gen-sysreg.awk names them; so are all bits of encodings without a register.
+# For CTR_EL0 and each register among S3_0_0_C<1-7>_<0-7> a module: a Register, and a module for each
+# of its fields from the highest bit to the lowest, with a Field and its values. Reserved bits are
+# fields too, named as gen-sysreg.awk names them. rust/kernel/cpufeature/arm64.rs has the types.
 
 function fatal(msg) {
 	print "Error at " FILENAME ":" NR ": " msg > "/dev/stderr"
@@ -14,8 +14,8 @@ function fatal(msg) {
 	exit 1
 }
 
-# Start a field: its constructor, its bits and its name. Bits must follow those of the one before.
-function field(constructor, bits, name, _bits) {
+# Start a field: what it is, its bits and its name. Bits must follow those of the one before.
+function field(kind, bits, name, _bits) {
 	if (split(bits, _bits, ":") == 1)
 		_bits[2] = _bits[1]
 	msb = _bits[1]
@@ -24,28 +24,30 @@ function field(constructor, bits, name, _bits) {
 		fatal("bits " bits " of " reg " where bit " next_bit " was expected")
 	next_bit = lsb - 1
 	if (name == "")
-		name = toupper(constructor) "_" msb "_" lsb
-	printf "        Field::%s(%d, %d, \"%s\"", constructor, msb, lsb, name
+		name = toupper(kind) "_" msb "_" lsb
+	fields = fields name "::FIELD, "
+	print ""
+	print "    /// `" reg "." name "`, bits " msb ":" lsb "."
+	print "    pub mod " name " {"
+	print "        use super::super::*;"
+	print "        /// The field."
+	printf "        pub const FIELD: Field = Field::new(\"%s\", [%d, %d], Kind::%s, VALUES);\n",
+	       name, msb, lsb, kind
+	print "        /// The names of its values."
+	printf "        pub const VALUES: Values = &["
+	constants = ""
+	values = values "    (\"" reg "\", \"" name "\", " reg "::" name "::VALUES),\n"
 }
 
-function start(name, op0, op1, crn, crm, op2) {
-	reg = name
-	next_bit = 63
-	count++
-	seen[crm, op2] = 1
-	list = list "    &" reg ",\n"
-	printf "pub(crate) const %s: Register = Register::new(\n", reg
-	printf "    \"%s\",\n    [%d, %d, %d, %d, %d],\n    &[\n", reg, op0, op1, crn, crm, op2
-}
-
-function end() {
-	print "    ],\n);\n"
-	reg = ""
+# End it, with the values that it has.
+function end_field() {
+	print "];"
+	print constants "    }"
+	in_values = 0
 }
 
 BEGIN {
 	print "// Generated file - do not edit"
-	print ""
 }
 
 END {
@@ -55,26 +57,37 @@ END {
 		fatal("no end of " reg)
 	if (count == 0)
 		fatal("no ID registers")
+	print "\n/// All registers that are described."
+	print "pub const REGISTERS: [Register; " count "] = [\n" list "];"
+	print "\n/// All fields with their registers, by name, and the names of their values."
+	print "pub const VALUES: &[(&str, &str, Values)] = &[\n" values "];"
+	count = 0
+	list = ""
 	for (crm = 1; crm <= 7; crm++) {
 		for (op2 = 0; op2 <= 7; op2++) {
 			if ((crm, op2) in seen)
 				continue
-			start("S3_0_0_C" crm "_" op2, 3, 0, 0, crm, op2)
-			field("res0", "63:0", "")
-			print "),"
-			end()
+			count++
+			list = list "    Register::unallocated(\"S3_0_0_C" crm "_" op2 "\", " crm ", " op2 "),\n"
 		}
 	}
-	print "pub(crate) const ALL: [&Register; " count "] = ["
-	printf "%s", list
-	print "];"
+	print "\n/// All others among them, which the architecture has not allocated."
+	print "pub const UNALLOCATED: [Register; " count "] = [\n" list "];"
 }
 
 /^$/ || /^[\t ]*#/ { next }
 
 reg == "" && $1 == "Sysreg" &&
 (($3 == 3 && $4 == 0 && $5 == 0 && $6 >= 1 && $6 <= 7) || $2 == "CTR_EL0") {
-	start($2, $3, $4, $5, $6, $7)
+	reg = $2
+	encoding = $3 ", " $4 ", " $5 ", " $6 ", " $7
+	next_bit = 63
+	fields = ""
+	count++
+	seen[$6, $7] = 1
+	list = list "    " reg "::REGISTER,\n"
+	print "\n/// `" reg "`."
+	print "pub mod " reg " {"
 	next
 }
 
@@ -83,39 +96,46 @@ reg == "" { next }
 $1 == "EndSysreg" {
 	if (next_bit != -1)
 		fatal("bits " next_bit ":0 of " reg " are undescribed")
-	end()
+	print "\n    /// The register."
+	print "    pub const REGISTER: super::Register = super::Register {"
+	print "        name: \"" reg "\","
+	print "        encoding: [" encoding "],"
+	print "        fields: &[" fields "],"
+	print "    };"
+	print "}"
+	reg = ""
 	next
 }
 
 $1 == "Res0" || $1 == "Res1" || $1 == "Raz" {
-	field(tolower($1), $2, "")
-	print "),"
+	field($1, $2, "")
+	end_field()
 	next
 }
 
 $1 == "Field" {
-	field("number", $2, $3)
-	print "),"
+	field("Number", $2, $3)
+	end_field()
 	next
 }
 
 $1 == "Enum" || $1 == "UnsignedEnum" || $1 == "SignedEnum" {
-	field($1 == "SignedEnum" ? "signed" : "unsigned", $2, $3)
-	printf ", &["
-	values = 1
+	field($1 == "SignedEnum" ? "Signed" : "Unsigned", $2, $3)
+	in_values = 1
 	next
 }
 
-values && $1 == "EndEnum" {
-	print "]),"
-	values = 0
+in_values && $1 == "EndEnum" {
+	end_field()
 	next
 }
 
-values && $1 ~ /^0b[01]+$/ && NF == 2 {
+in_values && $1 ~ /^0b[01]+$/ && NF == 2 {
 	if (length($1) - 2 > msb - lsb + 1)
 		fatal("value " $1 " is wider than " reg "'s field")
-	printf "(\"%s\", %s), ", $2, $1
+	name = ($2 ~ /^[0-9]/ ? "_" : "") $2
+	printf "(\"%s\", %s), ", $2, name
+	constants = constants "        /// " $1 ".\n        pub const " name ": u64 = " $1 ";\n"
 	next
 }
 

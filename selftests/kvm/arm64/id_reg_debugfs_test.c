@@ -161,6 +161,7 @@ static void test_limits(void)
 		struct id_reg_line l;
 
 		TEST_ASSERT(id_reg_parse(line, &l), "format: %s", line);
+		TEST_ASSERT(strcmp(l.rule, "denied") || strstr(line, "denied ("), "why: %s", line);
 		if (strcmp(l.reg, "ID_AA64ISAR0_EL1") || strcmp(l.field, "AES"))
 			continue;
 		TEST_ASSERT(l.msb == 7 && l.lsb == 4, "bits: %s", line);

@@ -8,17 +8,14 @@
 /* How many refusals a VM remembers. */
 #define KVM_NR_IDREG_REFUSALS	8
 
-/**
- * struct kvm_idreg_refusal - A value that was refused
- * @val: the value
- * @index: the register
- * @msb: the highest bit of the highest field that is to blame
- * @reason: enum kvm_idreg_reason
+/*
+ * A value that was refused: of the register with that index, because of the field with that bit,
+ * the highest one that is to blame.  The reason is for idregs/check.rs.
  */
 struct kvm_idreg_refusal {
 	u64 val;
 	u8 index;
-	u8 msb;
+	u8 bit;
 	u8 reason;
 };
 

@@ -3,21 +3,18 @@
 //! Whether userspace can have a value.
 
 use super::{
-    condition::{
-        Conditions,
-        AARCH32, //
+    facts::{
+        Fact,
+        Facts, //
     },
-    default::VmRegister,
-    order::{
-        above,
-        differ, //
-    },
-    row::Limits,
-    Host, //
+    policy::Order,
+    row::Row,
+    vm::VmRegister, //
 };
 
 /// Why a value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Reason {
     /// Below the least value, or a granule that can't be: at any time.
     Impossible,
@@ -27,55 +24,123 @@ pub(crate) enum Reason {
     Limit,
 }
 
+impl Reason {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Impossible, Self::HasRun, Self::Limit];
+}
+
 /// A refused value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     /// Why it is refused.
     pub(crate) reason: Reason,
-    /// The highest bit of the highest field that is to blame.
-    pub(crate) msb: u32,
+    /// A bit of the highest field that is to blame.
+    pub(crate) bit: u32,
 }
 
-impl Limits {
-    /// The fields that have neither the limit nor the other value of an exact field.
-    #[inline(always)]
-    const fn neither(&self, word: u64, limit: u64) -> u64 {
-        differ(word, limit, self.tops) & differ(word, self.safe, self.tops)
+impl Row {
+    /// What userspace means by its value of the field: one that KVM once handed out is accepted,
+    /// so that VMs can be restored, and ignored.
+    fn forgive(&self, word: u64, host: u64, facts: &Facts<'_>) -> u64 {
+        let Some(once) = self.bound(facts).once else {
+            return word;
+        };
+        let (value, host) = (word & self.mask, host & self.mask);
+        let is_meant = value == once.value.map_or(host, |value| self.place(value))
+            && once.host.is_none_or(|value| self.place(value) == host)
+            && once.condition.holds(facts);
+        if is_meant {
+            word & !self.mask | once.host.map_or(self.nothing(), |_| host)
+        } else {
+            word
+        }
     }
 
-    /// The fields of a value that nothing can make acceptable.
-    #[inline(always)]
-    pub(crate) const fn impossible(&self, word: u64, limit: u64) -> u64 {
-        let below = above(self.least ^ self.sign, word ^ self.sign, self.tops) & self.minima;
-        let or = self.or_fields & !differ(word, self.or, self.tops);
-        below & !or | self.neither(word, limit) & self.always
+    /// Whether nothing can make the value acceptable.
+    fn is_impossible(&self, word: u64, limit: u64, facts: &Facts<'_>) -> bool {
+        let bound = self.bound(facts);
+        let value = word & self.mask;
+        let is_too_low = bound.least.is_some_and(|least| {
+            value ^ self.sign < self.place(least) ^ self.sign
+                && self.policy.or.is_none_or(|or| value != self.place(or))
+        });
+        is_too_low || bound.always && !self.is_within(word, limit)
     }
 
-    /// The fields of a value that are not within the limit.
+    /// Whether the value is within the limit.
     #[inline(always)]
-    pub(crate) const fn excess(&self, word: u64, limit: u64) -> u64 {
-        let mut fields = above(word ^ self.order, limit ^ self.order, self.tops) & self.ordered;
-        if self.or_zero != 0 {
-            let something = differ(word, 0, self.tops);
-            let nothing_else = !differ(limit, 0, self.tops);
-            fields = fields & (something | !self.or_zero) | something & nothing_else & self.or_zero;
+    pub(crate) fn is_within(&self, word: u64, limit: u64) -> bool {
+        let (value, limit) = (word & self.mask, limit & self.mask);
+        value == limit || self.is_below(value, limit)
+    }
+
+    /// Whether a value promises less than the limit, and userspace may have it.
+    fn is_below(&self, value: u64, limit: u64) -> bool {
+        self.is_writable()
+            && match self.policy.order {
+                Order::LowerSafe => value ^ self.sign < limit ^ self.sign,
+                Order::HigherSafe => value ^ self.sign > limit ^ self.sign,
+                Order::Exact(safe) => value == self.place(safe),
+            }
+    }
+}
+
+impl VmRegister<'_> {
+    /// The highest row of which something is true.
+    #[inline(always)]
+    fn find(&self, is_so: impl Fn(&Row) -> bool) -> Option<&'static Row> {
+        self.limits.rows.iter().find(|row| is_so(row))
+    }
+
+    /// Whether the register ignores writes: AArch32's do if the VM has no AArch32.
+    fn ignores_writes(&self) -> bool {
+        self.limits.condition.all.contains(Fact::AARCH32) && !self.is_there()
+    }
+
+    /// Judges a value; see [`check`].
+    #[inline(always)]
+    fn check(&self, word: u64, now: Option<u64>) -> Result<u64, Refusal> {
+        if self.ignores_writes() {
+            return Ok(0);
         }
-        if self.exact != 0 {
-            fields |= self.neither(word, limit) & self.exact;
+        let mut word = word;
+        if self.limits.has_rules {
+            for row in self.limits.rows {
+                word = row.forgive(word, self.host, &self.facts);
+            }
+            if let Some(row) = self.find(|row| row.is_impossible(word, self.limit, &self.facts)) {
+                return Err(Refusal::new(Reason::Impossible, row.mask));
+            }
         }
-        if (word ^ limit) & self.fixed != 0 {
-            fields |= differ(word & self.fixed, limit & self.fixed, self.tops);
+        if let Some(now) = now {
+            return match word ^ now {
+                0 => Ok(word),
+                differs => Err(Refusal::new(Reason::HasRun, differs)),
+            };
         }
-        fields
+        let differs = word ^ self.limit;
+        if differs == 0 {
+            return Ok(word);
+        }
+        let excess = if self.is_there() {
+            let row = self.find(|row| !row.is_within(word, self.limit));
+            differs & self.limits.others | row.map_or(0, |row| row.mask)
+        } else {
+            differs
+        };
+        match excess {
+            0 => Ok(word),
+            excess => Err(Refusal::new(Reason::Limit, excess)),
+        }
     }
 }
 
 impl Refusal {
-    /// A refusal for the highest of some fields.
-    fn new(reason: Reason, fields: u64) -> Self {
+    /// A refusal because of the highest of some bits.
+    fn new(reason: Reason, bits: u64) -> Self {
         Self {
             reason,
-            msb: (u64::BITS - 1).saturating_sub(fields.leading_zeros()),
+            bit: (u64::BITS - 1).saturating_sub(bits.leading_zeros()),
         }
     }
 }
@@ -87,47 +152,12 @@ impl Refusal {
 #[inline(always)]
 pub(crate) fn check(
     index: usize,
-    conditions: Conditions,
-    host: &dyn Host,
+    facts: &Facts<'_>,
     word: u64,
     now: Option<u64>,
 ) -> Result<u64, Refusal> {
-    let Some(VmRegister {
-        limits,
-        conditions,
-        host,
-        limit,
-    }) = VmRegister::new(index, conditions, host)
-    else {
-        return Err(Refusal::new(Reason::Limit, 0));
-    };
-    // AArch32's registers ignore writes if the VM has no AArch32.
-    if limits.needs.has(AARCH32) && !conditions.has(AARCH32) {
-        return Ok(0);
+    match VmRegister::new(index, facts) {
+        Some(register) => register.check(word, now),
+        None => Err(Refusal::new(Reason::Limit, 0)),
     }
-    let word = limits.forgive(word, host, conditions);
-    if limits.minima | limits.always != 0 {
-        let fields = limits.impossible(word, limit);
-        if fields != 0 {
-            return Err(Refusal::new(Reason::Impossible, fields));
-        }
-    }
-    if let Some(now) = now {
-        if word == now {
-            return Ok(word);
-        }
-        return Err(Refusal::new(Reason::HasRun, differ(word, now, limits.tops)));
-    }
-    if word == limit {
-        return Ok(word);
-    }
-    let fields = if limits.is_there(conditions) {
-        limits.excess(word, limit)
-    } else {
-        differ(word, limit, limits.tops)
-    };
-    if fields != 0 {
-        return Err(Refusal::new(Reason::Limit, fields));
-    }
-    Ok(word)
 }

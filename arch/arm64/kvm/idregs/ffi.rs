@@ -11,70 +11,65 @@ use kernel::{
         kvm_idreg_refusal,
         kvm_idregs_host, //
     },
-    prelude::*, //
+    prelude::*,
+    seq_file::SeqFile, //
 };
 
 use super::{
     check::{
-        self,
+        check,
         Reason, //
     },
-    condition::{
-        self,
-        Conditions, //
+    facts::{
+        Facts,
+        Host,
+        CTR_EL0,
+        NUM_REGISTERS, //
     },
-    default,
-    field,
-    limits::LIMITS,
-    view::{
-        self,
-        View, //
-    },
-    Host, //
+    limits::PUBLISHED,
+    row::Limits,
+    view::View,
+    vm, //
 };
 
-static_assert!(field::NUM_REGISTERS == bindings::KVM_NUM_IDREGS as usize);
-static_assert!(field::CTR_EL0 == bindings::KVM_IDREG_CTR as usize);
+static_assert!(NUM_REGISTERS == bindings::KVM_NUM_IDREGS as usize);
+static_assert!(CTR_EL0 == bindings::KVM_IDREG_CTR as usize);
 
-/// Asserts that C means the same conditions.
-macro_rules! assert_same_conditions {
-    ($($name:ident = $bit:ident)*) => {
-        $(static_assert!(condition::$name.0 == 1 << bindings::$bit);)*
-    };
-}
-assert_same_conditions! {
-    NESTED = kvm_idreg_condition_KVM_IDREG_NESTED
-    E2H0 = kvm_idreg_condition_KVM_IDREG_E2H0
-    AARCH32 = kvm_idreg_condition_KVM_IDREG_AARCH32
-    SVE = kvm_idreg_condition_KVM_IDREG_SVE
-    MTE = kvm_idreg_condition_KVM_IDREG_MTE
-    PTRAUTH = kvm_idreg_condition_KVM_IDREG_PTRAUTH
-    PMU = kvm_idreg_condition_KVM_IDREG_PMU
-    VGIC_V3 = kvm_idreg_condition_KVM_IDREG_VGIC_V3
-    VGIC_V5 = kvm_idreg_condition_KVM_IDREG_VGIC_V5
-    SPECTRE_V2_UNAFFECTED = kvm_idreg_condition_KVM_IDREG_SPECTRE_V2_UNAFFECTED
-    MELTDOWN_UNAFFECTED = kvm_idreg_condition_KVM_IDREG_MELTDOWN_UNAFFECTED
-    HOST_GICV3 = kvm_idreg_condition_KVM_IDREG_HOST_GICV3
-    HOST_GICV5 = kvm_idreg_condition_KVM_IDREG_HOST_GICV5
-    POE = kvm_idreg_condition_KVM_IDREG_POE
-    WFXT = kvm_idreg_condition_KVM_IDREG_WFXT
-    HOST_RASV1P1 = kvm_idreg_condition_KVM_IDREG_HOST_RASV1P1
-    PMUV3_IMPDEF_TRAPS = kvm_idreg_condition_KVM_IDREG_PMUV3_IMPDEF_TRAPS
-    NV2P1 = kvm_idreg_condition_KVM_IDREG_NV2P1
-    PAGE_OVER_4K = kvm_idreg_condition_KVM_IDREG_PAGE_OVER_4K
-    PAGE_OVER_16K = kvm_idreg_condition_KVM_IDREG_PAGE_OVER_16K
+/// The CPUs that this kernel runs on.
+///
+/// # Invariants
+///
+/// Each pointer is null, or valid for reads for `'a`.
+struct Cpus<'a>(&'a kvm_idregs_host);
+
+impl Cpus<'_> {
+    /// # Safety
+    ///
+    /// For as long as the result is used, `host` must be valid for reads, must not change, and each
+    /// of its pointers must be null or valid for reads.
+    unsafe fn new<'a>(host: *const kvm_idregs_host) -> Cpus<'a> {
+        // SAFETY: The caller promises that `host` is valid for reads, and does not change.
+        //
+        // INVARIANT: The caller promises it of the pointers.
+        Cpus(unsafe { &*host })
+    }
 }
 
-impl Host for kvm_idregs_host {
+impl Host for Cpus<'_> {
+    #[inline(always)]
     fn sanitised(&self, index: usize) -> u64 {
-        match self.word.get(index) {
-            // SAFETY: C has valid pointers there, or null. A CPU that comes late may change the
-            // value, so it is read once.
+        match self.0.word.get(index) {
+            // SAFETY: By the type invariant, a pointer that is not null is valid for reads. A CPU
+            // that comes late may change the value, so it is read once.
             Some(&word) if !word.is_null() => unsafe { word.read_volatile() },
             _ => 0,
         }
     }
 }
+
+/// What `KVM_ARM_GET_REG_WRITABLE_MASKS` says of each register.
+#[no_mangle]
+pub(crate) static kvm_idreg_published: [u64; NUM_REGISTERS] = PUBLISHED;
 
 /// Whether the host's value of a register is wanted.
 ///
@@ -82,10 +77,27 @@ impl Host for kvm_idregs_host {
 ///
 /// None of its own: it is `unsafe` as its declaration in C is.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_has_host_value(index: c_uint) -> bool {
-    match LIMITS[0].get(index as usize) {
-        Some(limits) => limits.is_listed,
-        None => false,
+pub(crate) unsafe extern "C" fn kvm_idreg_is_known(index: c_uint) -> bool {
+    Limits::of(index as usize).is_some_and(|limits| limits.is_known)
+}
+
+/// The values a VM starts with in all registers but `CTR_EL0`.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, and `words` valid for writes of that many.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_reset(
+    host: *const kvm_idregs_host,
+    facts: u32,
+    words: *mut u64,
+) {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    let facts = Facts::new(facts, &host);
+    for index in 0..CTR_EL0 {
+        // SAFETY: The caller promises that so many words are valid for writes.
+        unsafe { words.add(index).write(vm::highest(index, &facts)) };
     }
 }
 
@@ -93,230 +105,191 @@ pub(crate) unsafe extern "C" fn kvm_idreg_has_host_value(index: c_uint) -> bool 
 ///
 /// # Safety
 ///
-/// `host` must be valid for reads, and so must the pointers in it that are not null.
+/// `host` must be as [`Cpus::new`] asks.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_default(
+pub(crate) unsafe extern "C" fn kvm_idreg_highest(
     index: c_uint,
     host: *const kvm_idregs_host,
-    conditions: u32,
+    facts: u32,
 ) -> u64 {
-    // SAFETY: By the safety requirements.
-    let host = unsafe { &*host };
-    default::default(index as usize, Conditions(conditions), host)
-}
-
-/// What KVM sets when it knows a VM's interrupt controller.
-///
-/// # Safety
-///
-/// None of its own: it is `unsafe` as its declaration in C is.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_with_irqchip(
-    index: c_uint,
-    val: u64,
-    conditions: u32,
-) -> u64 {
-    default::with_irqchip(index as usize, val, Conditions(conditions))
-}
-
-/// Judges what userspace writes.
-///
-/// # Safety
-///
-/// `host` must be valid for reads, and so must the pointers in it that are not null. `val` must be
-/// valid for reads and writes, `now` for reads unless it is null, `why` for writes.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_check(
-    index: c_uint,
-    host: *const kvm_idregs_host,
-    conditions: u32,
-    val: *mut u64,
-    now: *const u64,
-    why: *mut kvm_idreg_refusal,
-) -> c_int {
-    // SAFETY: By the safety requirements.
-    let (host, val, now) = unsafe { (&*host, &mut *val, now.as_ref()) };
-    let refusal = match check::check(
-        index as usize,
-        Conditions(conditions),
-        host,
-        *val,
-        now.copied(),
-    ) {
-        Ok(word) => {
-            *val = word;
-            return 0;
-        }
-        Err(refusal) => refusal,
-    };
-    let (reason, error) = match refusal.reason {
-        Reason::Impossible => (
-            bindings::kvm_idreg_reason_KVM_IDREG_IMPOSSIBLE,
-            bindings::EINVAL,
-        ),
-        Reason::HasRun => (
-            bindings::kvm_idreg_reason_KVM_IDREG_HAS_RUN,
-            bindings::EBUSY,
-        ),
-        Reason::Limit => (bindings::kvm_idreg_reason_KVM_IDREG_LIMIT, bindings::EINVAL),
-    };
-    // SAFETY: By the safety requirements.
-    unsafe {
-        why.write(kvm_idreg_refusal {
-            val: *val,
-            index: index as u8,
-            msb: refusal.msb as u8,
-            reason: reason as u8,
-        })
-    };
-    -(error as c_int)
-}
-
-impl From<View> for kvm_idreg_field {
-    fn from(view: View) -> Self {
-        let rule = view.rule.name();
-        Self {
-            reg: view.register.as_ptr().cast(),
-            name: view.field.name.as_ptr().cast(),
-            rule: rule.as_ptr().cast(),
-            reg_len: view.register.len() as u8,
-            name_len: view.field.name.len() as u8,
-            rule_len: rule.len() as u8,
-            msb: view.field.msb as u8,
-            lsb: view.field.lsb as u8,
-            writable: view.writable,
-            host: view.host,
-            limit: view.limit,
-            val: view.value,
-        }
-    }
-}
-
-/// Describes a field, for people.
-///
-/// Returns whether there is such a register and bit.
-///
-/// # Safety
-///
-/// `host` must be valid for reads, and so must the pointers in it that are not null. `field` must
-/// be valid for writes.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_describe(
-    index: c_uint,
-    msb: c_uint,
-    host: *const kvm_idregs_host,
-    conditions: u32,
-    val: u64,
-    field: *mut kvm_idreg_field,
-) -> bool {
-    // SAFETY: By the safety requirements.
-    let host = unsafe { &*host };
-    let Some(view) = View::new(index as usize, msb, Conditions(conditions), host, val) else {
-        return false;
-    };
-    // SAFETY: By the safety requirements.
-    unsafe { field.write(view.into()) };
-    true
-}
-
-/// Describes the field that is to blame for a refusal.
-///
-/// Returns whether there is such a refusal.
-///
-/// # Safety
-///
-/// `why` and `host` must be valid for reads, and so must the pointers in the latter that are not
-/// null. `field` must be valid for writes.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_explain(
-    why: *const kvm_idreg_refusal,
-    host: *const kvm_idregs_host,
-    conditions: u32,
-    field: *mut kvm_idreg_field,
-) -> bool {
-    // SAFETY: By the safety requirements.
-    let (why, host) = unsafe { (&*why, &*host) };
-    let reason = match u32::from(why.reason) {
-        bindings::kvm_idreg_reason_KVM_IDREG_IMPOSSIBLE => Reason::Impossible,
-        bindings::kvm_idreg_reason_KVM_IDREG_HAS_RUN => Reason::HasRun,
-        bindings::kvm_idreg_reason_KVM_IDREG_LIMIT => Reason::Limit,
-        _ => return false,
-    };
-    let Some(view) = View::of_refusal(
-        why.index.into(),
-        why.msb.into(),
-        reason,
-        Conditions(conditions),
-        host,
-        why.val,
-    ) else {
-        return false;
-    };
-    // SAFETY: By the safety requirements.
-    unsafe { field.write(view.into()) };
-    true
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    vm::highest(index as usize, &Facts::new(facts, &host))
 }
 
 /// The least that userspace can ask for in each field of a register.
 ///
 /// # Safety
 ///
-/// `host` must be valid for reads, and so must the pointers in it that are not null.
+/// `host` must be as [`Cpus::new`] asks.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_idreg_lowest(
     index: c_uint,
     host: *const kvm_idregs_host,
-    conditions: u32,
+    facts: u32,
 ) -> u64 {
-    // SAFETY: By the safety requirements.
-    let host = unsafe { &*host };
-    view::lowest(index as usize, Conditions(conditions), host)
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    vm::lowest(index as usize, &Facts::new(facts, &host))
 }
 
-/// What `KVM_ARM_GET_REG_WRITABLE_MASKS` says of a register.
+/// What KVM sets when it knows a VM's interrupt controller.
 ///
 /// # Safety
 ///
-/// None of its own: it is `unsafe` as its declaration in C is.
+/// `host` must be as [`Cpus::new`] asks.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_writable(index: c_uint) -> u64 {
-    match LIMITS[0].get(index as usize) {
-        Some(limits) => limits.writable,
-        None => 0,
+pub(crate) unsafe extern "C" fn kvm_idreg_with_irqchip(
+    index: c_uint,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    val: u64,
+) -> u64 {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    vm::with_irqchip(index as usize, val, &Facts::new(facts, &host))
+}
+
+/// Judges what userspace writes.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks. `val` must be valid for reads and writes, `now` for reads
+/// unless it is null, `why` for writes, and no one else may access `val` or `why` meanwhile.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_check(
+    index: c_uint,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    val: *mut u64,
+    now: *const u64,
+    why: *mut kvm_idreg_refusal,
+) -> c_int {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    let facts = Facts::new(facts, &host);
+    // SAFETY: The caller promises that `val` is valid for reads.
+    let asked = unsafe { val.read() };
+    let now = if now.is_null() {
+        None
+    } else {
+        // SAFETY: It is not null, and then the caller promises that it is valid for reads.
+        Some(unsafe { now.read() })
+    };
+    match check(index as usize, &facts, asked, now) {
+        Ok(word) => {
+            // SAFETY: The caller promises that `val` is valid for writes.
+            unsafe { val.write(word) };
+            0
+        }
+        Err(refusal) => {
+            let why_not = kvm_idreg_refusal {
+                val: asked,
+                index: index as u8,
+                bit: refusal.bit as u8,
+                reason: refusal.reason as u8,
+            };
+            // SAFETY: The caller promises that `why` is valid for writes.
+            unsafe { why.write(why_not) };
+            match refusal.reason {
+                Reason::HasRun => EBUSY.to_errno(),
+                Reason::Impossible | Reason::Limit => EINVAL.to_errno(),
+            }
+        }
     }
 }
 
-/// What C knows of limits besides: cpufeature's safe values, and what pKVM allows.
-#[cfg(CONFIG_KUNIT = "y")]
-#[kunit_tests(guestcaps_arm64_c)]
-mod tests {
-    use super::{
-        super::{
-            field::{
-                Field,
-                NUM_REGISTERS, //
-            },
-            generated::{
-                self,
-                field,
-                index,
-                ID_AA64DFR0_EL1,
-                ID_DFR0_EL1, //
-            },
-            order,
-            row::Limits, //
-        },
-        *,
-    };
+/// The field that is to blame for a refusal.
+fn blamed(why: &kvm_idreg_refusal, facts: &Facts<'_>) -> Option<View> {
+    let reason = Reason::ALL
+        .into_iter()
+        .find(|reason| *reason as u8 == why.reason)?;
+    View::of_refusal(why.index.into(), why.bit.into(), reason, facts, why.val)
+}
 
-    /// What protected VMs can have: a register, the field's bits, and the value in its place.
-    fn pvm_field(n: c_uint) -> Option<(usize, u64, u64)> {
-        let mut field = bindings::kvm_idregs_pvm_field {
-            index: 0,
-            lsb: 0,
-            width: 0,
-            max: 0,
-        };
+/// Describes the field that is to blame for a refusal; false if there is no such refusal.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, `why` valid for reads, and `field` for writes.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_explain(
+    why: *const kvm_idreg_refusal,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    field: *mut kvm_idreg_field,
+) -> bool {
+    // SAFETY: The caller promises what this needs of `host`, and that `why` is valid for reads.
+    let (host, why) = unsafe { (Cpus::new(host), why.read()) };
+    let Some(view) = blamed(&why, &Facts::new(facts, &host)) else {
+        return false;
+    };
+    let rule = view.rule.name();
+    let described = kvm_idreg_field {
+        reg: view.register.as_ptr().cast(),
+        name: view.field.name.as_ptr().cast(),
+        rule: rule.as_ptr().cast(),
+        reg_len: view.register.len() as u8,
+        name_len: view.field.name.len() as u8,
+        rule_len: rule.len() as u8,
+        host: view.host,
+        limit: view.limit,
+        asked: view.value,
+    };
+    // SAFETY: The caller promises that `field` is valid for writes.
+    unsafe { field.write(described) };
+    true
+}
+
+/// Prints all fields of a register that holds `val`.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, and `file` as [`SeqFile::from_raw`] does.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_show(
+    file: *mut bindings::seq_file,
+    index: c_uint,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    val: u64,
+) {
+    // SAFETY: The caller promises what these need of `host` and `file`.
+    let (host, file) = unsafe { (Cpus::new(host), SeqFile::from_raw(file)) };
+    View::for_each(index as usize, &Facts::new(facts, &host), val, |view| {
+        view.show(file)
+    });
+}
+
+/// Prints a refusal.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, `file` as [`SeqFile::from_raw`] does, and `why` valid for
+/// reads.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_show_refusal(
+    file: *mut bindings::seq_file,
+    why: *const kvm_idreg_refusal,
+    host: *const kvm_idregs_host,
+    facts: u32,
+) {
+    // SAFETY: The caller promises what these need of `host`, `file` and `why`.
+    let (host, file, why) = unsafe { (Cpus::new(host), SeqFile::from_raw(file), why.read()) };
+    if let Some(view) = blamed(&why, &Facts::new(facts, &host)) {
+        view.show_refused(file);
+    }
+}
+
+/// What C knows besides, for tests: cpufeature's safe values, and what pKVM allows.
+#[cfg(CONFIG_KUNIT = "y")]
+pub(super) mod kunit {
+    use super::*;
+
+    /// The `n`-th field of protected VMs: a register, the field's bits, and the most it can have,
+    /// in its place.
+    pub(crate) fn pvm_field(n: c_uint) -> Option<(usize, u64, u64)> {
+        let mut field = bindings::kvm_idregs_pvm_field::default();
         // SAFETY: `field` is valid for writes.
         if !unsafe { bindings::kvm_idregs_pvm_field(n, &mut field) } {
             return None;
@@ -325,98 +298,17 @@ mod tests {
         Some((field.index.into(), mask, u64::from(field.max) << field.lsb))
     }
 
-    /// The lowest bit and the width of a field of cpufeature's.
-    fn ftr(index: usize, n: c_uint) -> Option<(u32, u32)> {
+    /// The lowest bit and the width of the `n`-th field that cpufeature has of a register.
+    pub(crate) fn ftr(index: usize, n: c_uint) -> Option<(u32, u32)> {
         let (mut lsb, mut width) = (0, 0);
         // SAFETY: Both are valid for writes.
         unsafe { bindings::kvm_idregs_ftr(index as c_uint, n, &mut lsb, &mut width) }
             .then_some((lsb.into(), width.into()))
     }
 
-    fn ftr_safe(index: usize, n: c_uint, a: u64, b: u64) -> u64 {
+    /// What `arm64_ftr_safe_value()` makes of two values of that field.
+    pub(crate) fn ftr_safe(index: usize, n: c_uint, a: u64, b: u64) -> u64 {
         // SAFETY: It has no requirements.
         unsafe { bindings::kvm_idregs_ftr_safe(index as c_uint, n, a, b) }
-    }
-
-    /// A host whose registers are all the same.
-    struct Uniform(u64);
-
-    impl Host for Uniform {
-        fn sanitised(&self, _index: usize) -> u64 {
-            self.0
-        }
-    }
-
-    /// Whether KVM says on purpose something else than cpufeature, see limits.rs.
-    fn is_overridden(index: usize, field: &Field) -> bool {
-        let is = |of: usize, named: &Field| index == of && field.lsb == named.lsb;
-        is(index!(ID_AA64DFR0_EL1), field!(ID_AA64DFR0_EL1.PMUVer))
-            || is(index!(ID_AA64DFR0_EL1), field!(ID_AA64DFR0_EL1.DebugVer))
-            || is(index!(ID_DFR0_EL1), field!(ID_DFR0_EL1.PerfMon))
-    }
-
-    /// Whether the rule of a field is cpufeature's, for all pairs of values.
-    fn agrees(index: usize, n: c_uint, field: &Field, limits: &Limits) -> bool {
-        (0..=field.max()).all(|value| {
-            (0..=field.max()).all(|limit| {
-                let excess = limits.excess(value << field.lsb, limit << field.lsb);
-                let expected = value == limit || ftr_safe(index, n, value, limit) == value;
-                (excess & field.top() == 0) == expected
-            })
-        })
-    }
-
-    #[test]
-    fn orders_are_those_of_cpufeature() {
-        let (mut compared, mut overridden) = (0, 0);
-        for index in 0..NUM_REGISTERS {
-            let Some(limits) = LIMITS[0].get(index) else {
-                continue;
-            };
-            let Some(register) = generated::REGISTERS.get(index) else {
-                continue;
-            };
-            for n in 0.. {
-                let Some((lsb, width)) = ftr(index, n) else {
-                    break;
-                };
-                // cpufeature may have one where sysreg has names for less.
-                let Some(field) = register.fields.iter().find(|f| f.lsb == lsb) else {
-                    continue;
-                };
-                if limits.fixed & field.top() != 0 {
-                    continue;
-                }
-                assert_eq!(field.msb - field.lsb + 1, width);
-                if is_overridden(index, field) {
-                    overridden += 1;
-                } else {
-                    assert!(agrees(index, n, field, limits));
-                    compared += 1;
-                }
-            }
-        }
-        assert_eq!(overridden, 3);
-        assert!(compared > 200);
-    }
-
-    #[test]
-    fn protected_vms_are_within_limits() {
-        let mut compared = 0;
-        for n in 0.. {
-            let Some((index, mask, value)) = pvm_field(n) else {
-                break;
-            };
-            let conditions = Conditions(!condition::NESTED.0 & !condition::E2H0.0);
-            let Some(limits) = Limits::of(index, conditions) else {
-                break;
-            };
-            // On a host that has the most of everything that pKVM allows.
-            let limit = default::default(index, conditions, &Uniform(value));
-            let above = order::above(value ^ limits.sign, limit ^ limits.sign, limits.tops);
-            assert_eq!(above & mask, 0);
-            compared += 1;
-        }
-        assert!(compared > 50);
     }
 }

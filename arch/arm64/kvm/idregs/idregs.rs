@@ -2,25 +2,32 @@
 
 //! What KVM lets VMs see in ID registers.
 //!
-//! `limits.rs` is the policy, one row a field. Everything else are pure functions over it and over
-//! the host's registers: the value a VM starts with, and what userspace may write. Only `ffi.rs`
-//! knows C.
+//! `limits.rs` is the policy, one row a field, in the words of `policy.rs` and `facts.rs`. All else
+//! are functions over rows, over the host's registers and over facts: the value a VM starts with
+//! (`vm.rs`), what userspace may write (`check.rs`), and what people are told (`view.rs`). Only
+//! `ffi.rs` knows C.
 //!
 //! C header: [`arch/arm64/kvm/idregs.h`](srctree/arch/arm64/kvm/idregs.h)
 
+#![deny(unsafe_code)]
+// A module of tests has no callers in C.
+#![cfg_attr(guestcaps_kunit, allow(dead_code))]
+
+use kernel::{
+    cpufeature,
+    impl_flags, //
+};
+
+mod c;
 mod check;
-mod compat;
-mod condition;
-mod default;
+mod facts;
+#[cfg(not(guestcaps_kunit))]
+#[expect(unsafe_code)]
 mod ffi;
-mod field;
-mod generated;
-mod host;
 mod limits;
-mod order;
+mod policy;
 mod row;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
 mod view;
-
-use host::Host;
+mod vm;

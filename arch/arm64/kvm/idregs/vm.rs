@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The value a VM starts with, which is the most that userspace can ask for, and the least.
+
+use super::{
+    facts::{
+        Fact,
+        Facts, //
+    },
+    limits::LIMITS,
+    policy::{
+        Bound,
+        Order,
+        Verb, //
+    },
+    row::{
+        Limits,
+        Plain,
+        Row, //
+    }, //
+};
+
+impl Row {
+    /// What bounds it in such a VM.
+    pub(crate) fn bound(&self, facts: &Facts<'_>) -> &Bound {
+        match &self.policy.nested {
+            Some(bound) if facts.has(Fact::EL2) => bound,
+            _ => &self.policy.bound,
+        }
+    }
+
+    /// A value of the field in its place.
+    #[inline(always)]
+    pub(crate) const fn place(&self, value: u8) -> u64 {
+        (value as u64).wrapping_shl(self.field.lsb)
+    }
+
+    /// Nothing implemented, in its place.
+    #[inline(always)]
+    pub(crate) fn nothing(&self) -> u64 {
+        self.field.put(0, self.field.not_implemented)
+    }
+
+    /// The limit on a host that has `host`, in its place.
+    #[inline(always)]
+    pub(crate) fn limit(&self, host: u64, facts: &Facts<'_>) -> u64 {
+        let is_plain = match self.plain {
+            Plain::InAll => true,
+            Plain::WithoutEl2 => !facts.has(Fact::EL2),
+            Plain::InNone => false,
+        };
+        if is_plain {
+            ((host & self.mask) ^ self.sign).min(self.up_to) ^ self.sign
+        } else {
+            self.bound_limit(host, facts)
+        }
+    }
+
+    #[inline(never)]
+    fn bound_limit(&self, host: u64, facts: &Facts<'_>) -> u64 {
+        let bound = self.bound(facts);
+        let host = host & self.mask;
+        let mut word = match bound.verb {
+            Verb::AtMost(value) if host ^ self.sign > self.place(value) ^ self.sign => {
+                match self.policy.order {
+                    Order::Exact(safe) => self.place(safe),
+                    _ => self.place(value),
+                }
+            }
+            Verb::AtMost(_) => host,
+            Verb::Force(value) => self.place(value),
+            Verb::Denied | Verb::Zero => self.nothing(),
+        };
+        for instead in bound.overrides.iter().map_while(Option::as_ref) {
+            if instead.condition.holds(facts) {
+                word = match instead.value {
+                    Some(value) => self.place(value),
+                    None => self.nothing(),
+                };
+            }
+        }
+        word
+    }
+
+    /// The least that userspace can ask for if the most is `limit`, both in their place: in the
+    /// field's own order; of two values, the one that is not the limit.
+    pub(crate) fn least(&self, limit: u64, facts: &Facts<'_>) -> u64 {
+        let policy = self.policy;
+        if !self.is_writable() {
+            return limit & self.mask;
+        }
+        match (policy.order, policy.or, self.bound(facts).least) {
+            (Order::Exact(safe), _, _) => self.place(safe),
+            (Order::HigherSafe, _, _) => self.mask ^ self.sign,
+            (Order::LowerSafe, Some(or), _) => self.place(or),
+            (Order::LowerSafe, None, Some(least)) => self.place(least),
+            (Order::LowerSafe, None, None) => self.sign,
+        }
+    }
+
+    /// Whether userspace can change it, before the VM runs.
+    pub(crate) const fn is_writable(&self) -> bool {
+        !self.policy.fixed && !self.field.is_reserved()
+    }
+}
+
+impl Limits {
+    /// The limits of a register, if there is one of that index.
+    #[inline(always)]
+    pub(crate) fn of(index: usize) -> Option<&'static Self> {
+        LIMITS.get(index)
+    }
+
+    /// The value a VM starts with, where the host has `host`.
+    #[inline(always)]
+    fn default(&self, host: u64, facts: &Facts<'_>) -> u64 {
+        if !self.condition.holds(facts) {
+            return 0;
+        }
+        self.rows
+            .iter()
+            .fold(self.reserved, |word, row| word | row.limit(host, facts))
+    }
+}
+
+/// A register of a VM.
+pub(crate) struct VmRegister<'a> {
+    pub(crate) limits: &'static Limits,
+    /// With those that its rows derive from the host.
+    pub(crate) facts: Facts<'a>,
+    /// What the host has.
+    pub(crate) host: u64,
+    /// What the VM starts with, and the most that it can have.
+    pub(crate) limit: u64,
+}
+
+impl<'a> VmRegister<'a> {
+    /// The register of that index, if there is one.
+    #[inline(always)]
+    pub(crate) fn new(index: usize, facts: &Facts<'a>) -> Option<Self> {
+        let limits = Limits::of(index)?;
+        let facts = facts.for_conditions(limits.asked);
+        let host = facts.of_host(index);
+        Some(Self {
+            limits,
+            facts,
+            host,
+            limit: limits.default(host, &facts),
+        })
+    }
+
+    /// Whether the VM has it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.limits.condition.holds(&self.facts)
+    }
+
+    /// The least that userspace can ask for in each field.
+    fn least(&self) -> u64 {
+        if !self.is_there() {
+            return self.limit;
+        }
+        let fields = self.limits.rows.iter();
+        fields.fold(self.limits.reserved, |word, row| {
+            word | row.least(self.limit, &self.facts)
+        })
+    }
+}
+
+/// The value a VM starts with in a register, and the most that it can have; zero if there is none
+/// of that index.
+#[inline(always)]
+pub(crate) fn highest(index: usize, facts: &Facts<'_>) -> u64 {
+    VmRegister::new(index, facts).map_or(0, |register| register.limit)
+}
+
+/// The least that userspace can ask for in each field of a register.
+pub(crate) fn lowest(index: usize, facts: &Facts<'_>) -> u64 {
+    VmRegister::new(index, facts).map_or(0, |register| register.least())
+}
+
+/// What becomes of a register's value when KVM knows the VM's interrupt controller.
+pub(crate) fn with_irqchip(index: usize, word: u64, facts: &Facts<'_>) -> u64 {
+    let Some(limits) = Limits::of(index) else {
+        return word;
+    };
+    limits.rows.iter().fold(word, |word, row| {
+        let Some((condition, value)) = row.policy.irqchip else {
+            return word;
+        };
+        let is_there = limits.condition.holds(facts) && condition.holds(facts);
+        word & !row.mask | if is_there { row.place(value) } else { 0 }
+    })
+}
