@@ -71,7 +71,7 @@ const _: () = {
 /// Entries of the same hash are a chain, each leading to the next one behind it.
 pub(crate) struct Index<'a> {
     /// The first entry of each chain. An empty chain has 0, which does no harm: that entry is of
-    /// another function.
+    /// another function than those of the chain.
     first: [u8; CHAINS],
     /// For each entry the next one in its chain; none if that is not behind it.
     next: &'a [u8],
@@ -126,7 +126,7 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// As [`search()`].
+    /// As [`search()`], for functions that the index has.
     pub(crate) fn find(
         &self,
         entries: &[Entry],
