@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Build what must not build, and see that the compiler says why.
+# shellcheck disable=SC2016 # The compiler's own quotes.
 # usage: must-fail.sh   (after kernel.sh x86-m and arm64)
 . "$(dirname "$0")/common.sh"
 
@@ -103,6 +104,8 @@ limits 's/^        RME: .*/        RME: up_to(NI).nested(up_to(IMP));/' \
 limits 's/^        RME: .*/        RME: up_to(NI).nested(up_to(NI).fixed());/' 'order and the like are said once'
 limits 's/^        RME: .*/        RME: up_to(NI).when(vm(SVEE));/' 'cannot find value `SVEE` in this scope'
 limits 's/^        RME: .*/        RME: up_to(NI).when(kernel(SVE));/' 'a fact of another source'
+limits 's/^        RME: .*/        RME: up_to(NI).when(vm(SVE).and(vm(MTE)));/' 'not() and when() are for one fact'
+limits 's/^        RME: .*/        RME: up_to(NI).irqchip(host(RAS_IMP), NI);/' 'nothing is derived from the host when'
 limits 's/^        RME: .*/        RME: force(NI).raise_when(vm(SVE));/' 'only a limit can be raised'
 limits 's/^        RME: .*/        RME: up_to(NI).provided(vm(SVE));/' 'no value is ignored'
 limits 's/^        RAZ_7_2: .*/        RAZ_7_2: up_to(1);/' 'reserved bits have no limit'

@@ -191,6 +191,11 @@ impl Condition {
 
 /// The opposite of one fact.
 pub(crate) const fn not(condition: Condition) -> Condition {
+    assert!(
+        (condition.all.0 | condition.none.0).count_ones() == 1
+            && condition.all.0 & condition.none.0 == 0,
+        "not() and when() are for one fact"
+    );
     Condition {
         all: condition.none,
         none: condition.all,

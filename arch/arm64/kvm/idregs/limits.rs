@@ -288,7 +288,7 @@ const TABLE: &[Limits] = limits! {
     }
     // Hidden, and zero: MTPMU's `NI` would not be.
     ID_DFR1_EL1 {
-        HPMN0:          denied("a PMU without counters is not emulated");
+        HPMN0:          denied("not offered, though KVM's PMU takes MDCR_EL2.HPMN = 0");
         MTPMU:          force(IMPDEF).fixed();
     }
     ID_MMFR5_EL1 if vm(AARCH32) {
@@ -299,6 +299,7 @@ const TABLE: &[Limits] = limits! {
     ID_AA64PFR0_EL1 {
         CSV3:           up_to(IMP).raise_when(host(MELTDOWN_UNAFFECTED));
         CSV2:           up_to(IMP).raise_when(host(SPECTRE_V2_UNAFFECTED));
+        // Realms are for EL3 to make.
         RME:            up_to(NI);
         DIT:            up_to(IMP);
         AMU:            denied("activity monitors are trapped");
@@ -324,6 +325,7 @@ const TABLE: &[Limits] = limits! {
                         .ignores(ASYNC).where_host(NI).provided(vm(MTE).and(host(MTE2)))
                         .nested(force(ASYNC));
         NMI:            denied("the vGIC has no NMIs");
+        // CSV2 says all that KVM knows.
         CSV2_frac:      up_to(NI);
         RNDR_trap:      denied("it is about EL3, which KVM does not emulate");
         SME:            denied("ZA, ZT0 and the streaming mode are not switched");
@@ -395,7 +397,7 @@ const TABLE: &[Limits] = limits! {
         F8E5M2:         up_to(IMP).exact(NI);
     }
     ID_AA64DFR0_EL1 {
-        HPMN0:          denied("a PMU without counters is not emulated");
+        HPMN0:          denied("not offered, though KVM's PMU takes MDCR_EL2.HPMN = 0");
         ExtTrcBuff:     denied("trace units and buffers are trapped");
         BRBE:           denied("branch records are trapped");
         MTPMU:          up_to(NI_IMPDEF).fixed();
@@ -485,11 +487,13 @@ const TABLE: &[Limits] = limits! {
         LUT:            up_to(LUT6);
         CSSC:           up_to(CMPBR);
         RPRFM:          up_to(IMP);
+        // Zero, and published as writable all the same: KVM never knew of these four.
         PCDPHINT:       up_to(NI);
         PRFMSLC:        up_to(NI);
         SYSINSTR_128:   up_to(NI);
         SYSREG_128:     up_to(NI);
         CLRBHB:         up_to(IMP);
+        // As PCDPHINT.
         PAC_frac:       up_to(NI);
         BC:             up_to(IMP);
         MOPS:           up_to(IMP);
@@ -534,6 +538,7 @@ const TABLE: &[Limits] = limits! {
         ECBHB:          up_to(IMP);
         CMOW:           up_to(IMP).nested(up_to(NI));
         TIDCP1:         up_to(IMP);
+        // TLB invalidations may be intermediate: the weaker promise.
         nTLBPA:         up_to(NI);
         AFP:            up_to(IMP);
         HCX:            up_to(IMP);

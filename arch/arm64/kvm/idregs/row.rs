@@ -16,6 +16,7 @@ use super::{
         Condition,
         Fact,
         Flags,
+        DERIVED,
         NUM_REGISTERS, //
     },
     policy::{
@@ -114,8 +115,12 @@ impl Row {
         if let Order::Exact(safe) = policy.order {
             fits_one(field, Some(safe));
         }
-        if let Some((_, value)) = policy.irqchip {
+        if let Some((condition, value)) = policy.irqchip {
             fits_one(field, Some(value));
+            assert!(
+                !condition.asked().contains_any(DERIVED),
+                "nothing is derived from the host when there is an interrupt controller"
+            );
         }
         // Not implemented is what unsigned fields have anyway if that is zero.
         let limit = match policy.bound.verb {
@@ -286,7 +291,7 @@ impl Limits {
             others: u64::MAX,
             reserved: 0,
             has_rules: false,
-            asked: Flags::empty(),
+            asked: condition.asked(),
         };
         // Rows in the order of fields: the next one is that of the field, or it has none.
         let mut next = 0;

@@ -112,7 +112,8 @@ unsafe fn words<'a>(words: *const u32) -> &'a Words {
 /// `words` must be valid for reading `NCAPINTS + NBUGINTS` words, and nobody may write to them
 /// while the result lives.
 unsafe fn kernel_words<'a>(words: *const u32) -> &'a KernelWords {
-    // SAFETY: As in `words()`.
+    // SAFETY: The caller promises that there are as many words, and that they don't change; an
+    // array is aligned as its elements are.
     unsafe { &*words.cast() }
 }
 
@@ -316,8 +317,7 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_equal(
 /// * `entries` must be null, or valid for reading and writing `nent` entries.
 /// * `runtime` and `sizes` must be valid for reading.
 ///
-/// Nobody else may access what is written, or write to what is read, while the function runs: C
-/// holds the lock of guest CPUID.
+/// Nobody else may access what is written, or write to what is read, while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cpuid_update(
     caps: *mut u32,

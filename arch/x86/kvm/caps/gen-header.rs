@@ -36,18 +36,19 @@ fn main() {
     println!("#define KVM_CAPS_NR_WORDS {NR_KVM_CPU_CAPS}");
     println!();
     println!("/* X(word, its index, the leaf's function and index, and the register) */");
-    println!("#define KVM_CAPS_FOR_EACH_LEAF(X) \\");
+    println!("#define KVM_CAPS_FOR_EACH_WORD(X) \\");
     for (word, (name, leaf)) in WORD_NAMES.iter().zip(LEAVES).enumerate() {
-        if let Some(Leaf {
-            function,
-            index,
-            reg,
-        }) = leaf
-        {
-            let reg = format!("{reg:?}").to_uppercase();
+        // A word that mirrors no register has zeros in C.
+        let (function, index, reg) = match leaf {
+            Some(Leaf {
+                function,
+                index,
+                reg,
+            }) => (function, index, reg as u32),
+            None => (0, 0, 0),
+        };
 
-            println!("\tX({name}, {word}, {function:#x}, {index}, CPUID_{reg}) \\");
-        }
+        println!("\tX({name}, {word}, {function:#x}, {index}, {reg}); \\");
     }
     println!();
 }

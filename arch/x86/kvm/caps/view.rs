@@ -68,14 +68,10 @@ pub(crate) enum Why {
 }
 
 impl Line {
-    /// The line for bit `bit` of capability word `word`, if guest CPUID asks for it or the vCPU may
-    /// use it.
-    fn new(facts: &Facts<'_>, word: usize, bit: u32) -> Option<Self> {
-        let is_in = |words: &[u32]| {
-            words
-                .get(word)
-                .is_some_and(|word| word >> (bit % u32::BITS) & 1 != 0)
-        };
+    /// The line for a feature, by number, if guest CPUID asks for it or the vCPU may use it.
+    fn new(facts: &Facts<'_>, number: u32) -> Option<Self> {
+        let (word, bit) = ((number / u32::BITS) as usize, number % u32::BITS);
+        let is_in = |words: &[u32]| words.get(word).is_some_and(|word| word >> bit & 1 != 0);
         let (kvm, guest, vcpu) = (is_in(facts.kvm), is_in(facts.guest), is_in(facts.vcpu));
         let leaf = LEAVES.get(word).copied().flatten()?;
 
@@ -83,7 +79,6 @@ impl Line {
             return None;
         }
 
-        let number = word as u32 * u32::BITS + bit;
         let row = policy::row_of(number);
         let why = match row {
             // Without an opt-out only the vCPU's state makes a difference.
@@ -135,8 +130,7 @@ impl fmt::Display for Why {
 /// The features that guest CPUID, `facts.guest`, asks for, or that the vCPU, `facts.vcpu`, may use,
 /// by their numbers from `from` on.
 pub(crate) fn lines<'a>(facts: &'a Facts<'_>, from: u32) -> impl Iterator<Item = Line> + 'a {
-    (from..LEAVES.len() as u32 * u32::BITS)
-        .filter_map(|number| Line::new(facts, (number / u32::BITS) as usize, number % u32::BITS))
+    (from..LEAVES.len() as u32 * u32::BITS).filter_map(|number| Line::new(facts, number))
 }
 
 /// Prints a table of them.

@@ -326,7 +326,7 @@ policy! {
         native(OSVW);
         denied(IBS, "Samples are not virtualized.");
         native(XOP);
-        denied(SKINIT, "Nested SVM drops intercepts of what L1 does not have.").queried();
+        denied(SKINIT, "KVM injects #UD; nested SVM asks for the sake of intercepts.").queried();
         denied(WDT, "No watchdog timer is emulated.");
         denied(LWP, "Profiles, and their part of XCR0, are not virtualized.");
         native(FMA4);
@@ -339,7 +339,7 @@ policy! {
         denied(BPEXT, "Address masks of breakpoints are not virtualized.");
         denied(PTSC, "Its MSR is not emulated.");
         denied(PERFCTR_LLC, "Counters of the last-level cache count for the whole host.");
-        denied(MWAITX, "Waiting for MWAITX in the host is not virtualized.");
+        denied(MWAITX, "KVM offers no waiting by MWAITX, as none by MWAIT.");
     }
 
     CPUID_8000_0001_EDX {
@@ -385,7 +385,7 @@ policy! {
         denied(IRPERF, "Its MSR is not emulated.");
         native(XSAVEERPTR);
         denied(INVLPGB, "Broadcasts of TLB invalidations are not virtualized.");
-        denied(RDPRU, "As SKINIT.").queried();
+        denied(RDPRU, "KVM injects #UD; nested SVM asks for the sake of intercepts.").queried();
         native(WBNOINVD);
         // AMD's bits of what Intel has at once: offered on Intel too, from the kernel's own.
         native(AMD_IBPB).also(&[kernel(feature::IBPB)]);
@@ -402,7 +402,7 @@ policy! {
         native(AMD_SSB_NO).also(&[not(has_bug(bug::SPEC_STORE_BYPASS))]);
         denied(CPPC, "Performance is the host's to control.");
         native(AMD_PSFD);
-        denied(BTC_NO, "Not passed on.");
+        denied(BTC_NO, "Guests are told nothing of branch type confusion.");
         native(AMD_IBPB_RET).also(&[
             kernel(feature::IBPB), kernel(feature::SPEC_CTRL), not(has_bug(bug::EIBRS_PBRSB)),
         ]);
@@ -438,24 +438,26 @@ policy! {
         denied(VM_PAGE_FLUSH, "Pages are the host's to flush.");
         vendor(SEV_ES);
         vendor(SEV_SNP);
-        denied(SNP_SECURE_TSC, "Guests run no encrypted guests.");
-        denied(V_TSC_AUX, "Guests run no encrypted guests.");
+        denied(SNP_SECURE_TSC, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
+        denied(V_TSC_AUX, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
         native(SME_COHERENT);
-        denied(DEBUG_SWAP, "Guests run no encrypted guests.");
-        denied(RMPREAD, "Guests run no encrypted guests.");
-        denied(SEGMENTED_RMP, "Guests run no encrypted guests.");
-        denied(ALLOWED_SEV_FEATURES, "Guests run no encrypted guests.");
-        denied(SVSM, "Guests run no encrypted guests.");
-        denied(HV_INUSE_WR_ALLOWED, "Guests run no encrypted guests.");
+        denied(DEBUG_SWAP, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
+        denied(RMPREAD, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
+        denied(SEGMENTED_RMP, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
+        denied(ALLOWED_SEV_FEATURES, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
+        denied(SVSM, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
+        denied(HV_INUSE_WR_ALLOWED, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
     }
 
+    // SmmPgCfgLock, UpperAddressIgnore, PrefetchCtlMsr and EPSF, for which the kernel has no names,
+    // are left out on purpose.
     CPUID_8000_0021_EAX {
         native(NO_NESTED_DATA_BP);
         native(WRMSR_XX_BASE_NS);
         // Linux had a feature for LFENCE that is serializing long before AMD had a bit, and has it
         // on most CPUs with SSE2: guests find it in AMD's leaf on all of them.
         synthesized(LFENCE_RDTSC);
-        denied(TLBSYNC_SFW_NO, "Not passed on.");
+        denied(TLBSYNC_SFW_NO, "The erratum is the host's to work around.");
         synthesized(VERW_CLEAR);
         native(NULL_SEL_CLR_BASE).also(&[not(has_bug(bug::NULL_SEG))]);
         native(AUTOIBRS);
@@ -483,8 +485,8 @@ policy! {
 
     CPUID_8086_0001_EDX {
         denied(RECOVERY, "Transmeta's CPUs have neither SVM nor VMX.");
-        denied(LONGRUN, "As RECOVERY.");
-        denied(LRTI, "As RECOVERY.");
+        denied(LONGRUN, "Transmeta's CPUs have neither SVM nor VMX.");
+        denied(LRTI, "Transmeta's CPUs have neither SVM nor VMX.");
     }
 
     CPUID_C000_0001_EDX {

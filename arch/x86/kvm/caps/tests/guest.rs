@@ -13,6 +13,7 @@ use super::{
     signed,
     words,
     Random,
+    AT_RESET,
     EVERYTHING,
     INDEXED,
     SIZES, //
@@ -21,6 +22,7 @@ use crate::{
     c::{
         Entry,
         GuestCpuid,
+        Runtime,
         MAX_ENTRIES, //
     },
     cpufeature::{
@@ -281,6 +283,29 @@ mod tests {
             entry(0x4000_0001, 0, 0, 1),
             entry(0x4000_0001, 0, 0, hv1)
         ]));
+    }
+
+    /// What counts is what the guest sees: KVM may have taken a bit out of what userspace gave.
+    #[test]
+    fn hyperv_is_judged_after_the_massage() {
+        let runtime = Runtime {
+            hlt_in_guest: true,
+            ..AT_RESET
+        };
+        let hv1 = u32::from_le_bytes(*b"Hv#1");
+
+        for (runtime, hyperv) in [(&AT_RESET, false), (&runtime, true)] {
+            let context = Context {
+                runtime,
+                ..plain(&NOTHING)
+            };
+            let entries = [
+                signed(0x4000_0000, 0, b"KVMKVMKVM\0\0\0"),
+                entry(0x4000_0001, 0, 0, hv1 | 1 << 7),
+            ];
+
+            assert!(derive_in(&context, entries).is_some_and(|got| got.hyperv == hyperv));
+        }
     }
 
     #[test]

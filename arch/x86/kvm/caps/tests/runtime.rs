@@ -84,13 +84,11 @@ mod tests {
             (XSAVEC.mask(), 576 + 256 + 16),
             (XSAVEOPT.mask(), 7),
         ] {
-            let mut entries = [entry(0xd, 0, INDEXED, 7), entry(0xd, 1, INDEXED, 7)];
-
-            entries[1].eax = eax;
+            let indexed = |index| entry(0xd, index, INDEXED, 7);
+            let mut entries = [indexed(0), Entry { eax, ..indexed(1) }];
 
             massage(&runtime, &SIZES, &mut entries, search);
-            assert_eq!(entries[0].ebx, 576 + 256);
-            assert_eq!(entries[1].ebx, size);
+            assert_eq!(entries.map(|entry| entry.ebx), [576 + 256, size]);
         }
     }
 
