@@ -164,16 +164,22 @@ OWN_KERNEL = [
         options="-machine mte=on", tests=ID_REGS),
 ]
 
+# KCSAN reports what one of these functions does while another one is at the same memory; it knows of
+# a great many races in the rest of the kernel.
+KCSAN_ON = """K=/sys/kernel/debug/kcsan
+for f in kvm_set_cpuid kvm_update_cpuid_runtime kvm_show_guest_caps; do
+	echo "!$f" >$K || exit 4
+done
+echo whitelist >$K && echo on >$K || exit 4
+"""
+
 RACES = [
     # With five levels of page tables KASAN takes what an interrupt touches for wild, as long as
     # identify_cpu() has cleared LA57.
     Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append=f"kvm.{FEP} no5lvl", kunit=True,
         tests=OTHER_HOSTS, like="amd"),
-    # KCSAN knows of a great many races in the rest of the kernel.
     Run("amd-kcsan", "amd", "x86-kcsan", X86_IMAGE, 900, append=f"kvm.{FEP}",
-        before="for f in %s; do echo !$f; done >/sys/kernel/debug/kcsan; echo whitelist >/sys/kernel/debug/kcsan; echo on >/sys/kernel/debug/kcsan" %
-        "kvm_set_cpuid kvm_update_cpuid_runtime kvm_show_guest_caps",
-        tests=("guest_caps_debugfs_test",), like="amd"),
+        before=KCSAN_ON, tests=("guest_caps_debugfs_test",), like="amd"),
     Run("arm64-races", "arm64", "arm64-debug", ARM64_IMAGE, 900, kunit=True, tests=ID_REGS,
         like="arm64"),
 ]

@@ -397,7 +397,10 @@ static void toggle_osxsave(void)
 	GUEST_DONE();
 }
 
-/* For KCSAN: KVM writes to guest CPUID, and to what the vCPU may use, as the guest executes CPUID. */
+/*
+ * For KCSAN: as the guest executes CPUID, KVM writes to guest CPUID and to what
+ * the vCPU may use.
+ */
 TEST_F(view, runtime_races)
 {
 	struct racer racer = {};

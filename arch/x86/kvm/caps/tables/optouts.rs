@@ -120,6 +120,7 @@ impl OptOut {
             !self.is_emulated(),
             "KVM_GET_EMULATED_CPUID, which reads this row, knows no vCPU"
         );
+        assert!(matches!(flag, Tdp | Svm | Vmx | Tdx), "no kind of vCPU");
         Self {
             on: Some(flag),
             ..self
@@ -150,8 +151,7 @@ impl OptOut {
             Some(Svm) => "svm",
             Some(Vmx) => "vmx",
             Some(Tdx) => "tdx",
-            Some(_) => "some",
-            None => "any",
+            _ => "any",
         };
         let verb = match self.verb {
             Verb::Advertised => "advertised",
