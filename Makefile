@@ -27,7 +27,7 @@ help:
 ## make bench       count instructions on the unmodified kernel and on ours
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
-## make races       races of debugfs with ioctls, on kernels with KASAN and lockdep
+## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
 ## make refresh     bring commits in the lab's kernel tree back to series/
