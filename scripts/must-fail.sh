@@ -53,6 +53,12 @@ if ! said=$(kmake "$LAB" x86-m x86 M="$build" asks.o 2>&1); then
 	status=1
 fi
 
+# C reads what Rust computed, and has no say in it.
+for words in 'vcpu->arch.cpu_caps' kvm_cpu_caps; do
+	asks "$words.word[0] = 0; return 0"
+	fails asks.o "cannot assign to non-static data member 'word' with const-qualified type"
+done
+
 # edited CONFIG FILE SED MESSAGE - a core with FILE edited.
 edited() {
 	rm -rf "$build"
