@@ -39,7 +39,8 @@ use crate::{
         Flag::{
             self,
             *, //
-        }, //
+        },
+        Flags, //
     }, //
 };
 
@@ -164,7 +165,7 @@ impl OptOut {
     }
 
     /// Whether the row is for such a vCPU.
-    fn is_for(&self, flags: crate::facts::Flags) -> bool {
+    fn is_for(&self, flags: Flags) -> bool {
         self.on.is_none_or(|flag| flags.contains(flag))
     }
 

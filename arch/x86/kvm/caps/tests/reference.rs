@@ -149,6 +149,15 @@ fn amd_compatible(entries: &[Entry]) -> bool {
     })
 }
 
+/// All bits but those that may be set.
+fn reserved(bits: &[(u32, bool)]) -> u64 {
+    bits.iter()
+        .filter(|(_, may_set)| *may_set)
+        .fold(!0, |reserved, (bit, _)| {
+            reserved & !(1 << (bit % u64::BITS))
+        })
+}
+
 fn reserved_cr4(words: &Words) -> u64 {
     #[rustfmt::skip]
     let bits = [
@@ -163,11 +172,7 @@ fn reserved_cr4(words: &Words) -> u64 {
         (cr4::LAM_SUP, LAM.is_in(words)),
     ];
 
-    bits.iter()
-        .filter(|(_, may_set)| *may_set)
-        .fold(!0, |reserved, (bit, _)| {
-            reserved & !(1 << (bit % u64::BITS))
-        })
+    reserved(&bits)
 }
 
 fn reserved_efer(context: &Context<'_>, words: &Words) -> u64 {
@@ -184,11 +189,7 @@ fn reserved_efer(context: &Context<'_>, words: &Words) -> u64 {
         (efer::AUTOIBRS, AUTOIBRS.is_in(words)),
     ];
 
-    bits.iter()
-        .filter(|(_, may_set)| *may_set)
-        .fold(!0, |reserved, (bit, _)| {
-            reserved & !(1 << (bit % u64::BITS))
-        })
+    reserved(&bits)
 }
 
 /// Whether `derived` is what massaged entries say, field by field; none if it was refused.
