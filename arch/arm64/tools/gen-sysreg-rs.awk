@@ -1,17 +1,27 @@
 #!/bin/awk -f
 # SPDX-License-Identifier: GPL-2.0
-# gen-sysreg-rs.awk: arm64 ID registers, described for Rust
+# gen-sysreg-rs.awk: arm64 system registers, described for Rust
 #
-# Usage: awk -f gen-sysreg-rs.awk sysreg
+# Usage: awk -f gen-sysreg-rs.awk sysreg sysreg.h
 #
-# For CTR_EL0 and each register among S3_0_0_C<1-7>_<0-7> a module: a Register, and a module for each
-# of its fields from the highest bit to the lowest, with a Field and its values. Reserved bits are
-# fields too, named as gen-sysreg.awk names them. rust/kernel/cpufeature/arm64.rs has the types.
+# For CTR_EL0, each register among S3_0_0_C<1-7>_<0-7>, HCR_EL2 and HCRX_EL2 a module: a Register, and
+# a module for each of its fields from the highest bit to the lowest, with a Field and its values.
+# Reserved bits are fields too, named as gen-sysreg.awk names them. Of all other registers there is
+# name and encoding; sysreg.h has those that sysreg lacks. rust/kernel/cpufeature/arm64.rs has the types.
 
 function fatal(msg) {
 	print "Error at " FILENAME ":" NR ": " msg > "/dev/stderr"
 	failed = 1
 	exit 1
+}
+
+# A register's encoding.
+function encode(name, numbers) {
+	if (!(name in encoded))
+		encodings = encodings "    /// `" name "`.\n" \
+			    "    pub const " name ": super::SysReg =\n" \
+			    "        super::SysReg::new(\"" name "\", [" numbers "]);\n"
+	encoded[name] = 1
 }
 
 # Start a field: what it is, its bits and its name. Bits must follow those of the one before.
@@ -36,7 +46,8 @@ function field(kind, bits, name, _bits) {
 	print "        /// The names of its values."
 	printf "        pub const VALUES: Values = &["
 	constants = ""
-	values = values "    (\"" reg "\", \"" name "\", " reg "::" name "::VALUES),\n"
+	if (is_id)
+		values = values "    (\"" reg "\", \"" name "\", " reg "::" name "::VALUES),\n"
 }
 
 # End it, with the values that it has.
@@ -57,7 +68,11 @@ END {
 		fatal("no end of " reg)
 	if (count == 0)
 		fatal("no ID registers")
-	print "\n/// All registers that are described."
+	print "\n/// All system registers."
+	print "pub mod sysreg {"
+	printf "%s", encodings
+	print "}"
+	print "\n/// All ID registers that are described."
 	print "pub const REGISTERS: [Register; " count "] = [\n" list "];"
 	print "\n/// All fields with their registers, by name, and the names of their values."
 	print "pub const VALUES: &[(&str, &str, Values)] = &[\n" values "];"
@@ -75,17 +90,30 @@ END {
 	print "pub const UNALLOCATED: [Register; " count "] = [\n" list "];"
 }
 
-/^$/ || /^[\t ]*#/ { next }
+/^#define[ \t]+SYS_[A-Za-z0-9_]+[ \t]+sys_reg\([0-9, ]+\)/ {
+	sub(/^#define[ \t]+SYS_/, "")
+	name = $1
+	sub(/^[^(]*\(/, "")
+	sub(/\).*/, "")
+	encode(name, $0)
+	next
+}
 
-reg == "" && $1 == "Sysreg" &&
-(($3 == 3 && $4 == 0 && $5 == 0 && $6 >= 1 && $6 <= 7) || $2 == "CTR_EL0") {
+FILENAME ~ /\.h$/ || /^$/ || /^[\t ]*#/ { next }
+
+reg == "" && $1 == "Sysreg" {
+	encode($2, $3 ", " $4 ", " $5 ", " $6 ", " $7)
+	is_id = ($3 == 3 && $4 == 0 && $5 == 0 && $6 >= 1 && $6 <= 7) || $2 == "CTR_EL0"
+	if (!is_id && $2 != "HCR_EL2" && $2 != "HCRX_EL2")
+		next
 	reg = $2
-	encoding = $3 ", " $4 ", " $5 ", " $6 ", " $7
 	next_bit = 63
 	fields = ""
-	count++
-	seen[$6, $7] = 1
-	list = list "    " reg "::REGISTER,\n"
+	if (is_id) {
+		count++
+		seen[$6, $7] = 1
+		list = list "    " reg "::REGISTER,\n"
+	}
 	print "\n/// `" reg "`."
 	print "pub mod " reg " {"
 	next
@@ -99,7 +127,7 @@ $1 == "EndSysreg" {
 	print "\n    /// The register."
 	print "    pub const REGISTER: super::Register = super::Register {"
 	print "        name: \"" reg "\","
-	print "        encoding: [" encoding "],"
+	print "        encoding: super::sysreg::" reg ".encoding,"
 	print "        fields: &[" fields "],"
 	print "    };"
 	print "}"

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What arm64's ID registers say of CPUs: registers, their fields, and the values of fields.
+//! What arm64's ID registers say of CPUs: registers, their fields, and the values of fields; and what
+//! the registers are that go with them.
 //!
 //! A register is a module that has [`Register`] as `REGISTER`; a field is a module in it that has
 //! [`Field`] as `FIELD`, a constant for each value that has a name, and all names as `VALUES`. A
-//! name that begins with a digit has an underscore in front of it. The registers are `CTR_EL0` and
-//! `S3_0_0_C<1-7>_<0-7>`.
+//! name that begins with a digit has an underscore in front of it. The registers are `CTR_EL0`,
+//! `S3_0_0_C<1-7>_<0-7>`, and the hypervisor's `HCR_EL2` and `HCRX_EL2`; of all other system
+//! registers, [`sysreg`] has names and encodings.
 //!
-//! All of it is made from [`arch/arm64/tools/sysreg`](srctree/arch/arm64/tools/sysreg) when the
-//! kernel is built, and needs nothing but `core`.
+//! All of it is made from [`arch/arm64/tools/sysreg`](srctree/arch/arm64/tools/sysreg) and
+//! [`sysreg.h`](srctree/arch/arm64/include/asm/sysreg.h) when the kernel is built, and needs nothing
+//! but `core`.
 //!
 //! Arm ARM (DDI 0487), D24.1.3 "Principles of the ID scheme for fields in ID registers".
 //!
 //! # Examples
 //!
 //! ```
-//! use kernel::cpufeature::{ID_AA64ISAR0_EL1, ID_AA64ISAR0_EL1::AES, ID_AA64MMFR0_EL1::PARANGE};
+//! use kernel::cpufeature::{sysreg, ID_AA64ISAR0_EL1, ID_AA64ISAR0_EL1::AES, ID_AA64MMFR0_EL1::PARANGE};
 //!
 //! let aes = AES::FIELD;
 //! assert_eq!(aes.get(0x0021_1110_0000_0020), AES::PMULL);
@@ -23,6 +26,7 @@
 //! assert_eq!(aes.mask(), 0xf0);
 //!
 //! assert_eq!(ID_AA64ISAR0_EL1::REGISTER.encoding, [3, 0, 0, 6, 0]);
+//! assert_eq!(sysreg::TCR2_EL1.encoding, [3, 0, 2, 0, 3]);
 //! assert_eq!(PARANGE::_48, 5);
 //! assert_eq!(PARANGE::VALUES[5], ("48", 5));
 //! ```
@@ -79,6 +83,8 @@ pub struct Field {
     /// What it reads as if nothing is implemented: `NI` where there is one, else zero; ones where
     /// one is reserved.
     pub not_implemented: u64,
+    /// The numbers that have a name, as bits; all, if none has.
+    pub named: u64,
 }
 
 /// The names of a field's values.
@@ -93,6 +99,7 @@ impl Field {
             lsb,
             kind,
             not_implemented: 0,
+            named: 0,
         };
         if matches!(kind, Kind::Res1) {
             field.not_implemented = field.max();
@@ -102,7 +109,11 @@ impl Field {
             if matches!(values[i].0.as_bytes(), b"NI") {
                 field.not_implemented = values[i].1;
             }
+            field.named |= 1 << values[i].1;
             i += 1;
+        }
+        if field.named == 0 {
+            field.named = u64::MAX;
         }
         field
     }
@@ -141,13 +152,31 @@ impl Field {
     }
 }
 
-/// An ID register.
+/// What a system register is accessed by: op0, op1, CRn, CRm and op2.
+pub type Encoding = [u8; 5];
+
+/// A system register, of which no more is described.
+#[derive(Clone, Copy)]
+pub struct SysReg {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is accessed.
+    pub encoding: Encoding,
+}
+
+impl SysReg {
+    const fn new(name: &'static str, encoding: Encoding) -> Self {
+        Self { name, encoding }
+    }
+}
+
+/// A register with its fields.
 #[derive(Clone, Copy)]
 pub struct Register {
     /// Its name; `S3_0_0_C<CRm>_<op2>` if it is not allocated.
     pub name: &'static str,
-    /// op0, op1, CRn, CRm and op2.
-    pub encoding: [u8; 5],
+    /// How it is accessed.
+    pub encoding: Encoding,
     /// All its bits, from the highest to the lowest.
     pub fields: &'static [Field],
 }
