@@ -9,6 +9,7 @@
 
 #include <asm/kvm_emulate.h>
 #include <asm/kvm_nested.h>
+#include <asm/kvm_pkvm.h>
 #include <asm/spectre.h>
 
 #include "idregs.h"
@@ -19,6 +20,9 @@
 #include "idregs_trace.h"
 
 static struct kvm_idregs_host host __ro_after_init;
+
+/* What protected VMs have was computed with these, and doesn't change any more. */
+static u32 pvm_facts __ro_after_init;
 
 static_assert(KVM_IDREG_CTR == KVM_ARM_ID_REG_NUM);
 
@@ -98,6 +102,24 @@ static u32 vm_facts(const struct kvm_vcpu *vcpu)
 	       fact(KVM_IDREG_VM_PMU, kvm_vcpu_has_pmu(vcpu));
 }
 
+/*
+ * What protected VMs have, for EL2, which Rust doesn't reach, and while the host may still write
+ * there: without and with SVE, without and with pointer authentication.  Of all else that limits
+ * can depend on, they ask for what is known by now.  These are values, not limits: EL2 has nothing
+ * to compute then, and can't do it in another way.
+ */
+void __init kvm_idregs_init_pvm(u64 regs[2][2][KVM_ARM_ID_REG_NUM])
+{
+	pvm_facts = host_facts() | KVM_IDREG_VM_PROTECTED;
+
+	for (int i = 0; i < 4; i++) {
+		bool sve = i & 1, ptrauth = i & 2;
+
+		kvm_idreg_reset(&host, pvm_facts | fact(KVM_IDREG_VM_SVE, sve) |
+				fact(KVM_IDREG_VM_PTRAUTH, ptrauth), regs[sve][ptrauth]);
+	}
+}
+
 /* Give a VM the registers that it starts with. */
 void kvm_idregs_reset(struct kvm_vcpu *vcpu)
 {
@@ -109,28 +131,6 @@ void kvm_idregs_reset(struct kvm_vcpu *vcpu)
 	arch->idreg_facts = facts;
 	kvm_idreg_reset(&host, facts, arch->id_regs);
 	arch->ctr_el0 = kvm_idreg_highest(KVM_IDREG_CTR, &host, facts);
-}
-
-/* Adapt a VM's registers to its interrupt controller, or to having none. */
-void kvm_idregs_finalize(struct kvm *kvm)
-{
-	u32 type = irqchip_in_kernel(kvm) ? kvm->arch.vgic.vgic_model : 0;
-	u32 facts = kvm->arch.idreg_facts |
-		    fact(KVM_IDREG_VM_VGIC_V3, type == KVM_DEV_TYPE_ARM_VGIC_V3) |
-		    fact(KVM_IDREG_VM_VGIC_V5, type == KVM_DEV_TYPE_ARM_VGIC_V5);
-
-	for (unsigned int i = 0; i < KVM_NUM_IDREGS; i++) {
-		u32 id = idreg_id(i);
-		u64 val = kvm_read_vm_id_reg(kvm, id);
-
-		kvm_set_vm_id_reg(kvm, id, kvm_idreg_with_irqchip(i, &host, facts, val));
-	}
-}
-
-/* What a VM's limits depend on now. */
-static u32 now_facts(const struct kvm *kvm)
-{
-	return (kvm->arch.idreg_facts & ~UNAFFECTED) | unaffected();
 }
 
 /* The slot of the @n-th refusal: the last ones are kept. */
@@ -146,6 +146,47 @@ static noinline void trace_refusal(const struct kvm *kvm, const struct kvm_idreg
 
 	if (kvm_idreg_explain(why, &host, facts, &field))
 		trace_kvm_idreg_refused(kvm, &field);
+}
+
+/* Tell of rules between fields that the VM breaks, and clear what KVM doesn't virtualize so. */
+static void keep_rules(struct kvm *kvm, u32 facts)
+{
+	u64 *words = kvm->arch.id_regs;
+	struct kvm_idreg_refusal why;
+
+	for (unsigned int n = 0; kvm_idreg_broken(n, &host, facts, words, &why); n++) {
+		if (why.clears)
+			*refusal(kvm, kvm->arch.nr_idreg_refusals++) = why;
+		if (trace_kvm_idreg_refused_enabled())
+			trace_refusal(kvm, &why, facts);
+	}
+	kvm_idreg_clear(&host, facts, words);
+}
+
+/*
+ * Adapt a VM's registers to its interrupt controller, or to having none, and see that they agree
+ * with each other.
+ */
+void kvm_idregs_finalize(struct kvm *kvm)
+{
+	u32 type = irqchip_in_kernel(kvm) ? kvm->arch.vgic.vgic_model : 0;
+	u32 facts = kvm->arch.idreg_facts |
+		    fact(KVM_IDREG_VM_VGIC_V3, type == KVM_DEV_TYPE_ARM_VGIC_V3) |
+		    fact(KVM_IDREG_VM_VGIC_V5, type == KVM_DEV_TYPE_ARM_VGIC_V5);
+
+	for (unsigned int i = 0; i < KVM_NUM_IDREGS; i++) {
+		u32 id = idreg_id(i);
+		u64 val = kvm_read_vm_id_reg(kvm, id);
+
+		kvm_set_vm_id_reg(kvm, id, kvm_idreg_with_irqchip(i, &host, facts, val));
+	}
+	keep_rules(kvm, facts);
+}
+
+/* What a VM's limits depend on now. */
+static u32 now_facts(const struct kvm *kvm)
+{
+	return (kvm->arch.idreg_facts & ~UNAFFECTED) | unaffected();
 }
 
 int kvm_idregs_set(struct kvm *kvm, u32 id, u64 val)
@@ -169,9 +210,10 @@ int kvm_idregs_set(struct kvm *kvm, u32 id, u64 val)
 	return ret;
 }
 
-/* Print the last refusals, the oldest first. */
+/* Print the last refusals, the oldest first, and the rules that the VM breaks now. */
 void kvm_idregs_show_refused(struct kvm *kvm, struct seq_file *file)
 {
+	struct kvm_idreg_refusal why;
 	unsigned int nr = kvm->arch.nr_idreg_refusals;
 	unsigned int n = nr > KVM_NR_IDREG_REFUSALS ? nr - KVM_NR_IDREG_REFUSALS : 0;
 
@@ -179,16 +221,38 @@ void kvm_idregs_show_refused(struct kvm *kvm, struct seq_file *file)
 
 	for (; n < nr; n++)
 		kvm_idreg_show_refusal(file, refusal(kvm, n), &host, now_facts(kvm));
+	if (!kvm_vm_has_ran_once(kvm))
+		return;
+	for (n = 0; kvm_idreg_broken(n, &host, now_facts(kvm), kvm->arch.id_regs, &why); n++)
+		kvm_idreg_show_refusal(file, &why, &host, now_facts(kvm));
 }
 
-/* Print what a VM can have in the fields of a register, and what it has. */
+/* What a protected VM's registers depend on: EL2 leaves it some of what it is configured with. */
+static u32 protected_facts(struct kvm *kvm)
+{
+	u32 allowed = fact(KVM_IDREG_VM_SVE, kvm_pkvm_ext_allowed(kvm, KVM_CAP_ARM_SVE)) |
+		      fact(KVM_IDREG_VM_PTRAUTH,
+			   kvm_pkvm_ext_allowed(kvm, KVM_CAP_ARM_PTRAUTH_ADDRESS));
+
+	return pvm_facts | (kvm->arch.idreg_facts & allowed);
+}
+
+/*
+ * Print what a VM can have in the fields of a register, and what it has.  Of a protected VM's
+ * registers EL2 takes over CTR_EL0 alone: it has others than these here, and userspace has no say.
+ */
 void kvm_idregs_show(struct kvm *kvm, struct seq_file *file, unsigned int index)
 {
 	u64 val = kvm_read_vm_id_reg(kvm, idreg_id(index));
+	u32 facts = now_facts(kvm);
 
 	lockdep_assert_held(&kvm->arch.config_lock);
 
-	kvm_idreg_show(file, index, &host, now_facts(kvm), val);
+	if (kvm_vm_is_protected(kvm) && index != KVM_IDREG_CTR) {
+		facts = protected_facts(kvm);
+		val = kvm_idreg_highest(index, &host, facts);
+	}
+	kvm_idreg_show(file, index, &host, facts, val);
 }
 
 u64 kvm_idregs_highest(struct kvm *kvm, u32 id)
@@ -201,13 +265,22 @@ u64 kvm_idregs_lowest(struct kvm *kvm, u32 id)
 	return kvm_idreg_lowest(idreg_index(id), &host, now_facts(kvm));
 }
 
-/* What KVM_ARM_GET_REG_WRITABLE_MASKS says: of AArch32's registers nothing on a host without it. */
-int kvm_idregs_put_published(u64 __user *masks)
+u64 kvm_idregs_usable(struct kvm *kvm, u32 id)
 {
+	return kvm_idreg_usable(idreg_index(id), &host, now_facts(kvm));
+}
+
+/*
+ * What KVM_ARM_GET_REG_WRITABLE_MASKS says: of AArch32's registers nothing on a host without it.
+ * As long as it is not known whether the VM has EL2, it is taken to have none.
+ */
+int kvm_idregs_put_published(struct kvm *kvm, u64 __user *masks)
+{
+	u32 facts = READ_ONCE(kvm->arch.idreg_facts);
 	unsigned int i = kvm_supports_32bit_el0() ? 0 : IDREG_IDX(SYS_ID_AA64PFR0_EL1);
 
 	for (; i < KVM_NUM_IDREGS; i++) {
-		u64 mask = kvm_idreg_published[i];
+		u64 mask = kvm_idreg_published(i, facts);
 		u32 id = idreg_id(i), n;
 
 		n = KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),

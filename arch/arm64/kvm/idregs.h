@@ -30,28 +30,29 @@ enum kvm_idreg_fact {
 	KVM_IDREG_VM_MTE			= BIT(4),
 	KVM_IDREG_VM_PTRAUTH			= BIT(5),
 	KVM_IDREG_VM_PMU			= BIT(6),
-	KVM_IDREG_VM_VGIC_V3			= BIT(7),
-	KVM_IDREG_VM_VGIC_V5			= BIT(8),
+	KVM_IDREG_VM_PROTECTED			= BIT(7),
+	KVM_IDREG_VM_VGIC_V3			= BIT(8),
+	KVM_IDREG_VM_VGIC_V5			= BIT(9),
 
-	KVM_IDREG_HOST_SPECTRE_V2_UNAFFECTED	= BIT(9),
-	KVM_IDREG_HOST_MELTDOWN_UNAFFECTED	= BIT(10),
-	KVM_IDREG_HOST_RAS_V1P1			= BIT(11),
-	KVM_IDREG_HOST_PMUV3_IMPDEF_TRAPS	= BIT(12),
-	KVM_IDREG_HOST_NV2P1			= BIT(13),
-	KVM_IDREG_HOST_PMU_IMP_DEF		= BIT(14),
-	KVM_IDREG_HOST_RAS_IMP			= BIT(15),
-	KVM_IDREG_HOST_MTE2			= BIT(16),
-	KVM_IDREG_HOST_STAGE2_4K		= BIT(17),
-	KVM_IDREG_HOST_STAGE2_16K		= BIT(18),
-	KVM_IDREG_HOST_STAGE2_64K		= BIT(19),
+	KVM_IDREG_HOST_SPECTRE_V2_UNAFFECTED	= BIT(10),
+	KVM_IDREG_HOST_MELTDOWN_UNAFFECTED	= BIT(11),
+	KVM_IDREG_HOST_RAS_V1P1			= BIT(12),
+	KVM_IDREG_HOST_PMUV3_IMPDEF_TRAPS	= BIT(13),
+	KVM_IDREG_HOST_NV2P1			= BIT(14),
+	KVM_IDREG_HOST_PMU_IMP_DEF		= BIT(15),
+	KVM_IDREG_HOST_RAS_IMP			= BIT(16),
+	KVM_IDREG_HOST_MTE2			= BIT(17),
+	KVM_IDREG_HOST_STAGE2_4K		= BIT(18),
+	KVM_IDREG_HOST_STAGE2_16K		= BIT(19),
+	KVM_IDREG_HOST_STAGE2_64K		= BIT(20),
 
-	KVM_IDREG_KVM_GIC_V3			= BIT(20),
-	KVM_IDREG_KVM_GIC_V5			= BIT(21),
-	KVM_IDREG_KVM_WFXT			= BIT(22),
+	KVM_IDREG_KVM_GIC_V3			= BIT(21),
+	KVM_IDREG_KVM_GIC_V5			= BIT(22),
+	KVM_IDREG_KVM_WFXT			= BIT(23),
 
-	KVM_IDREG_KERNEL_POE			= BIT(23),
-	KVM_IDREG_KERNEL_PAGE_OVER_4K		= BIT(24),
-	KVM_IDREG_KERNEL_PAGE_OVER_16K		= BIT(25),
+	KVM_IDREG_KERNEL_POE			= BIT(24),
+	KVM_IDREG_KERNEL_PAGE_OVER_4K		= BIT(25),
+	KVM_IDREG_KERNEL_PAGE_OVER_16K		= BIT(26),
 };
 
 /* Where the host's system-wide safe values are, by index; NULL where there is none, i.e. zero. */
@@ -63,8 +64,11 @@ struct kvm_idregs_host {
  * In what follows, @index is a register's, and @facts are bits of enum kvm_idreg_fact.
  */
 
-/* What KVM_ARM_GET_REG_WRITABLE_MASKS says of each register. */
-extern const u64 kvm_idreg_published[KVM_NUM_IDREGS];
+/* What KVM_ARM_GET_REG_WRITABLE_MASKS says of a register. */
+u64 kvm_idreg_published(unsigned int index, u32 facts);
+
+/* The bits that a guest can use whatever they say: no trap and no control keeps it from that. */
+u64 kvm_idreg_usable(unsigned int index, const struct kvm_idregs_host *host, u32 facts);
 
 /* Whether the host's value of a register is wanted: cpufeature has it. */
 bool kvm_idreg_is_known(unsigned int index);
@@ -72,7 +76,14 @@ bool kvm_idreg_is_known(unsigned int index);
 /* Give a VM the values that it starts with in all registers but CTR_EL0. */
 void kvm_idreg_reset(const struct kvm_idregs_host *host, u32 facts, u64 *words);
 
-/* The value a VM starts with, which is the most that it can have. */
+/* The @n-th rule between fields that a VM with these registers breaks; false if there is none. */
+bool kvm_idreg_broken(unsigned int n, const struct kvm_idregs_host *host, u32 facts,
+		      const u64 *words, struct kvm_idreg_refusal *why);
+
+/* Clear those fields that KVM doesn't virtualize without what they need. */
+void kvm_idreg_clear(const struct kvm_idregs_host *host, u32 facts, u64 *words);
+
+/* The most that a VM can have. */
 u64 kvm_idreg_highest(unsigned int index, const struct kvm_idregs_host *host, u32 facts);
 
 /*
@@ -120,16 +131,25 @@ void kvm_idreg_show_refusal(struct seq_file *file, const struct kvm_idreg_refusa
 
 /* For KUnit, in idregs-kunit.c. */
 
-/* The most that protected VMs can have in a field: @max, in @width bits from @lsb. */
-struct kvm_idregs_pvm_field {
-	u8 index;
-	u8 lsb;
-	u8 width;
-	u8 max;
+/* What a feature map of config.c is about, and a field that it asks for: at least @least. */
+enum kvm_idregs_map {
+	KVM_IDREGS_MAP_ENABLES,		/* bits of HCRX_EL2 */
+	KVM_IDREGS_MAP_REGISTERS,	/* fine-grained traps of registers */
+	KVM_IDREGS_MAP_INSTRUCTIONS,	/* fine-grained traps of instructions */
 };
 
-/* The @n-th of all fields of protected VMs; false if there is none. */
-bool kvm_idregs_pvm_field(unsigned int n, struct kvm_idregs_pvm_field *field);
+struct kvm_idregs_feat {
+	enum kvm_idregs_map map;
+	u8 index;
+	u8 lsb;
+	u8 least;
+};
+
+/* The @n-th field that such maps ask for; false if there is none. */
+bool kvm_idregs_feat(unsigned int n, struct kvm_idregs_feat *feat);
+
+/* Whether KVM keeps a register of a guest's, or emulates it. */
+bool kvm_idregs_keeps(u32 encoding);
 
 /* The @n-th field that cpufeature has of a register; false if there is none. */
 bool kvm_idregs_ftr(unsigned int index, unsigned int n, u8 *lsb, u8 *width);

@@ -10,13 +10,16 @@
 
 /*
  * A value that was refused: of the register with that index, because of the field with that bit,
- * the highest one that is to blame.  The reason is for idregs/check.rs.
+ * the highest one that is to blame.  The reason is for idregs/check.rs.  Or a value that breaks a
+ * rule between fields: the field's need with that number, for which KVM may clear it.
  */
 struct kvm_idreg_refusal {
 	u64 val;
 	u8 index;
 	u8 bit;
 	u8 reason;
+	u8 need;
+	bool clears;
 };
 
 #endif

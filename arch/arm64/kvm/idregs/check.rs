@@ -7,7 +7,10 @@ use super::{
         Fact,
         Facts, //
     },
-    policy::Order,
+    policy::{
+        Old,
+        Order, //
+    },
     row::Row,
     vm::VmRegister, //
 };
@@ -20,13 +23,15 @@ pub(crate) enum Reason {
     Impossible,
     /// The VM has run, and the value is not the present one.
     HasRun,
-    /// Above the VM's limit, or not the only possible one.
+    /// Above the VM's limit, without a meaning, or not the only possible one.
     Limit,
+    /// Not refused: the VM lacks what the value needs.
+    Needs,
 }
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Impossible, Self::HasRun, Self::Limit];
+    pub(crate) const ALL: [Self; 4] = [Self::Impossible, Self::HasRun, Self::Limit, Self::Needs];
 }
 
 /// A refused value.
@@ -41,18 +46,23 @@ pub(crate) struct Refusal {
 impl Row {
     /// What userspace means by its value of the field: one that KVM once handed out is accepted,
     /// so that VMs can be restored, and ignored.
-    fn forgive(&self, word: u64, host: u64, facts: &Facts<'_>) -> u64 {
+    fn forgive(&self, word: u64, limit: u64, host: u64, facts: &Facts<'_>) -> u64 {
         let Some(once) = self.bound(facts).once else {
             return word;
         };
-        let (value, host) = (word & self.mask, host & self.mask);
-        let is_meant = value == once.value.map_or(host, |value| self.place(value))
+        let [value, limit, host] = [word, limit, host].map(|word| word & self.mask);
+        let is_old = match once.value {
+            Old::Value(old) => value == self.place(old),
+            Old::Host => value == host,
+            Old::Above => self.is_higher(value, limit) && !self.is_higher(value, host),
+        };
+        let is_meant = is_old
             && once.host.is_none_or(|value| self.place(value) == host)
             && once.condition.holds(facts);
-        if is_meant {
-            word & !self.mask | once.host.map_or(self.nothing(), |_| host)
-        } else {
-            word
+        match (once.value, once.host) {
+            _ if !is_meant => word,
+            (Old::Value(_), None) => word & !self.mask | self.nothing(),
+            _ => word & !self.mask | limit,
         }
     }
 
@@ -64,22 +74,23 @@ impl Row {
             value ^ self.sign < self.place(least) ^ self.sign
                 && self.policy.or.is_none_or(|or| value != self.place(or))
         });
-        is_too_low || bound.always && !self.is_within(word, limit)
+        is_too_low || bound.always && !self.is_within(word, limit, facts)
     }
 
     /// Whether the value is within the limit.
     #[inline(always)]
-    pub(crate) fn is_within(&self, word: u64, limit: u64) -> bool {
+    pub(crate) fn is_within(&self, word: u64, limit: u64, facts: &Facts<'_>) -> bool {
         let (value, limit) = (word & self.mask, limit & self.mask);
-        value == limit || self.is_below(value, limit)
+        value == limit || self.is_below(value, limit, facts)
     }
 
-    /// Whether a value promises less than the limit, and userspace may have it.
-    fn is_below(&self, value: u64, limit: u64) -> bool {
-        self.is_writable()
+    /// Whether a value means something that is less than the limit, and userspace may have it.
+    fn is_below(&self, value: u64, limit: u64, facts: &Facts<'_>) -> bool {
+        self.is_writable(facts)
+            && self.has_meaning(value)
             && match self.policy.order {
-                Order::LowerSafe => value ^ self.sign < limit ^ self.sign,
-                Order::HigherSafe => value ^ self.sign > limit ^ self.sign,
+                Order::LowerSafe => self.is_higher(limit, value),
+                Order::HigherSafe => self.is_higher(value, limit),
                 Order::Exact(safe) => value == self.place(safe),
             }
     }
@@ -106,7 +117,7 @@ impl VmRegister<'_> {
         let mut word = word;
         if self.limits.has_rules {
             for row in self.limits.rows {
-                word = row.forgive(word, self.host, &self.facts);
+                word = row.forgive(word, self.limit, self.host, &self.facts);
             }
             if let Some(row) = self.find(|row| row.is_impossible(word, self.limit, &self.facts)) {
                 return Err(Refusal::new(Reason::Impossible, row.mask));
@@ -123,7 +134,7 @@ impl VmRegister<'_> {
             return Ok(word);
         }
         let excess = if self.is_there() {
-            let row = self.find(|row| !row.is_within(word, self.limit));
+            let row = self.find(|row| !row.is_within(word, self.limit, &self.facts));
             differs & self.limits.others | row.map_or(0, |row| row.mask)
         } else {
             differs

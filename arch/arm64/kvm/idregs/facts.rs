@@ -84,6 +84,8 @@ facts! {
         PTRAUTH = KVM_IDREG_VM_PTRAUTH;
         /// `KVM_ARM_VCPU_PMU_V3`.
         PMU = KVM_IDREG_VM_PMU;
+        /// `KVM_VM_TYPE_ARM_PROTECTED`: the hypervisor at EL2 protects it from the host.
+        PROTECTED = KVM_IDREG_VM_PROTECTED;
         /// An emulated GICv3.
         VGIC_V3 = KVM_IDREG_VM_VGIC_V3;
         /// An emulated GICv5.
@@ -257,6 +259,12 @@ impl<'a> Facts<'a> {
     #[inline(always)]
     pub(crate) fn has(&self, fact: Fact) -> bool {
         self.flags.contains(fact)
+    }
+
+    /// Whether one of these facts holds.
+    #[inline(always)]
+    pub(crate) fn has_any(&self, facts: Flags) -> bool {
+        self.flags.contains_any(facts)
     }
 
     /// What KVM takes as the host's value of a register.

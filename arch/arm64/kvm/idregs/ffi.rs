@@ -4,6 +4,8 @@
 //!
 //! C header: [`arch/arm64/kvm/idregs.h`](srctree/arch/arm64/kvm/idregs.h)
 
+use core::slice;
+
 use kernel::{
     bindings::{
         self,
@@ -21,12 +23,16 @@ use super::{
         Reason, //
     },
     facts::{
+        Fact,
         Facts,
         Host,
         CTR_EL0,
         NUM_REGISTERS, //
     },
-    limits::PUBLISHED,
+    needs::{
+        self,
+        Lacking, //
+    },
     row::Limits,
     view::View,
     vm, //
@@ -67,9 +73,39 @@ impl Host for Cpus<'_> {
     }
 }
 
-/// What `KVM_ARM_GET_REG_WRITABLE_MASKS` says of each register.
-#[no_mangle]
-pub(crate) static kvm_idreg_published: [u64; NUM_REGISTERS] = PUBLISHED;
+/// What `KVM_ARM_GET_REG_WRITABLE_MASKS` says of a register.
+///
+/// # Safety
+///
+/// None of its own: it is `unsafe` as its declaration in C is.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_published(index: c_uint, facts: u32) -> u64 {
+    let has_el2 = facts & Fact::EL2 as u32 != 0;
+    Limits::of(index as usize).map_or(0, |limits| {
+        let [plain, nested] = limits.published;
+        if has_el2 {
+            nested
+        } else {
+            plain
+        }
+    })
+}
+
+/// The bits that a guest can use whatever they say.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_usable(
+    index: c_uint,
+    host: *const kvm_idregs_host,
+    facts: u32,
+) -> u64 {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    vm::usable(index as usize, &Facts::new(facts, &host))
+}
 
 /// Whether the host's value of a register is wanted.
 ///
@@ -85,7 +121,8 @@ pub(crate) unsafe extern "C" fn kvm_idreg_is_known(index: c_uint) -> bool {
 ///
 /// # Safety
 ///
-/// `host` must be as [`Cpus::new`] asks, and `words` valid for writes of that many.
+/// `host` must be as [`Cpus::new`] asks, and `words` valid for reads and writes of that many; no one
+/// else may access them.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_idreg_reset(
     host: *const kvm_idregs_host,
@@ -95,10 +132,61 @@ pub(crate) unsafe extern "C" fn kvm_idreg_reset(
     // SAFETY: The caller promises what this needs of `host`.
     let host = unsafe { Cpus::new(host) };
     let facts = Facts::new(facts, &host);
-    for index in 0..CTR_EL0 {
-        // SAFETY: The caller promises that so many words are valid for writes.
-        unsafe { words.add(index).write(vm::highest(index, &facts)) };
-    }
+    // SAFETY: The caller promises that so many words are valid, and that no one else accesses them.
+    vm::start(unsafe { slice::from_raw_parts_mut(words, CTR_EL0) }, &facts);
+}
+
+/// The `n`-th rule between fields that a VM with such registers breaks; false if there is none.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, `words` valid for reads of all registers but `CTR_EL0`, and
+/// `why` for writes.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_broken(
+    n: c_uint,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    words: *const u64,
+    why: *mut kvm_idreg_refusal,
+) -> bool {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    // SAFETY: The caller promises that so many words are valid for reads, and do not change.
+    let words = unsafe { slice::from_raw_parts(words, CTR_EL0) };
+    let Some(rule) = needs::broken(words, &Facts::new(facts, &host), n as usize) else {
+        return false;
+    };
+    let why_not = kvm_idreg_refusal {
+        val: words.get(rule.index).copied().unwrap_or(0),
+        index: rule.index as u8,
+        bit: rule.row.field.lsb as u8,
+        reason: Reason::Needs as u8,
+        need: rule.number as u8,
+        clears: rule.need.lacking == Lacking::Cleared,
+    };
+    // SAFETY: The caller promises that `why` is valid for writes.
+    unsafe { why.write(why_not) };
+    true
+}
+
+/// Clears what a VM lacks too much for, before it runs.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, and `words` valid for reads and writes of all registers but
+/// `CTR_EL0`; no one else may access these.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_clear(
+    host: *const kvm_idregs_host,
+    facts: u32,
+    words: *mut u64,
+) {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    // SAFETY: The caller promises that so many words are valid, and that no one else accesses them.
+    let words = unsafe { slice::from_raw_parts_mut(words, CTR_EL0) };
+    needs::clear(words, &Facts::new(facts, &host));
 }
 
 /// The value a VM starts with, and the most that it can have.
@@ -188,12 +276,14 @@ pub(crate) unsafe extern "C" fn kvm_idreg_check(
                 index: index as u8,
                 bit: refusal.bit as u8,
                 reason: refusal.reason as u8,
+                need: 0,
+                clears: false,
             };
             // SAFETY: The caller promises that `why` is valid for writes.
             unsafe { why.write(why_not) };
             match refusal.reason {
                 Reason::HasRun => EBUSY.to_errno(),
-                Reason::Impossible | Reason::Limit => EINVAL.to_errno(),
+                Reason::Impossible | Reason::Limit | Reason::Needs => EINVAL.to_errno(),
             }
         }
     }
@@ -277,25 +367,55 @@ pub(crate) unsafe extern "C" fn kvm_idreg_show_refusal(
     // SAFETY: The caller promises what these need of `host`, `file` and `why`.
     let (host, file, why) = unsafe { (Cpus::new(host), SeqFile::from_raw(file), why.read()) };
     if let Some(view) = blamed(&why, &Facts::new(facts, &host)) {
-        view.show_refused(file);
+        let is_need = why.reason == Reason::Needs as u8;
+        let need = needs::of(why.index.into(), why.bit.into(), why.need.into());
+        view.show_refused(file, need.filter(|_| is_need));
     }
 }
 
-/// What C knows besides, for tests: cpufeature's safe values, and what pKVM allows.
+/// What C knows besides, for tests: cpufeature's safe values.
 #[cfg(CONFIG_KUNIT = "y")]
 pub(super) mod kunit {
-    use super::*;
+    use super::{
+        super::cpufeature::Encoding,
+        *, //
+    };
 
-    /// The `n`-th field of protected VMs: a register, the field's bits, and the most it can have,
-    /// in its place.
-    pub(crate) fn pvm_field(n: c_uint) -> Option<(usize, u64, u64)> {
-        let mut field = bindings::kvm_idregs_pvm_field::default();
-        // SAFETY: `field` is valid for writes.
-        if !unsafe { bindings::kvm_idregs_pvm_field(n, &mut field) } {
+    /// What a map of `config.c` is about.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Map {
+        /// Bits of `HCRX_EL2`.
+        Enables,
+        /// Fine-grained traps of registers.
+        Registers,
+        /// Fine-grained traps of instructions.
+        Instructions,
+    }
+
+    /// The `n`-th field that maps of `config.c` ask for: the map, a register, the field's lowest bit,
+    /// and the least value.
+    pub(crate) fn feat(n: c_uint) -> Option<(Map, usize, u32, u64)> {
+        let mut feat = bindings::kvm_idregs_feat::default();
+        // SAFETY: `feat` is valid for writes.
+        if !unsafe { bindings::kvm_idregs_feat(n, &mut feat) } {
             return None;
         }
-        let mask = (u64::MAX >> (64 - u32::from(field.width))) << field.lsb;
-        Some((field.index.into(), mask, u64::from(field.max) << field.lsb))
+        let map = match feat.map {
+            bindings::kvm_idregs_map_KVM_IDREGS_MAP_ENABLES => Map::Enables,
+            bindings::kvm_idregs_map_KVM_IDREGS_MAP_REGISTERS => Map::Registers,
+            _ => Map::Instructions,
+        };
+        Some((map, feat.index.into(), feat.lsb.into(), feat.least.into()))
+    }
+
+    /// Whether KVM keeps a register of a guest's, or emulates it.
+    pub(crate) fn keeps([op0, op1, crn, crm, op2]: Encoding) -> bool {
+        let encoding = [(op0, 19), (op1, 16), (crn, 12), (crm, 8), (op2, 5)];
+        let encoding = encoding
+            .into_iter()
+            .fold(0, |all, (part, shift)| all | u32::from(part) << shift);
+        // SAFETY: It has no requirements.
+        unsafe { bindings::kvm_idregs_keeps(encoding) }
     }
 
     /// The lowest bit and the width of the `n`-th field that cpufeature has of a register.

@@ -25,6 +25,7 @@ mod facts;
 #[expect(unsafe_code)]
 mod ffi;
 mod limits;
+mod needs;
 mod policy;
 mod row;
 #[cfg(CONFIG_KUNIT = "y")]

@@ -9,11 +9,14 @@
 //! all of that is denied.
 //!
 //! A VM starts with the system-wide safe value that cpufeature has for its host, with every field
-//! cut to its limit; userspace can ask for less. What a row says:
+//! cut to its limit; userspace can ask for less, if the value has a name. A limit is the highest
+//! value that KVM virtualizes, for the reason that the row gives as its class. What a row says:
 //!
-//! - `up_to(V)`: the limit.
-//! - `force(V)`: the value, whatever the host has.
+//! - `up_to(V, CLASS)`: the limit.
+//! - `force(V, CLASS)`: the value, whatever the host has.
 //! - `denied("why")`: not implemented.
+//! - `untrappable("why")`: denied or lowered it is usable all the same, as DataPath and own!() are
+//!   without a word.
 //! - `res0()`: reserved bits that are published as writable.
 //! - `when(C)`: only on a condition.
 //! - `raise_when(C)`: the limit itself on a condition, even if the host has less.
@@ -26,14 +29,21 @@
 //! - `ignores(V)`, `ignores_host()`: V, or the host's value, is what KVM once handed out: accepted,
 //!   and ignored; `where_host(H)` if the host has H, which is what V is taken for, `provided(C)` on
 //!   a condition.
+//! - `cuts()`: as much as the host has is what KVM once handed out: accepted, and cut to the limit.
+//! - `needs(..)`: what the field implies of others; KVM itself gives no VM one without the other.
 //! - `irqchip(C, V)`: KVM sets V, or else `NI`, when it knows the VM's interrupt controller.
-//! - `nested(..)`: stands for all that but order, `fixed()` and `irqchip()`, in a VM with EL2.
+//! - `nested(..)`: stands for all that but order, `needs()` and `irqchip()`, in a VM with EL2.
+//! - `protected(..)`, with `at_most(V)` or `exactly(V)`, and `unprotected()`, which is nothing: the
+//!   same in a protected VM. Userspace has no say in these, and the hypervisor at EL2 has their
+//!   registers.
 //!
 //! A condition is `vm(X)`, `host(X)`, `kvm(X)` or `kernel(X)` with a fact of `facts.rs`, `not(C)`
-//! or `C.and(D)`. `REGISTER if C`: VMs have the register only on a condition; it is zero otherwise.
+//! or `C.and(D)`. `REGISTER if C unless D`: VMs have the register only on a condition; it is zero
+//! otherwise.
 //! `REGISTER is unknown`: cpufeature does not have it.
 
 use super::{
+    cpufeature,
     facts::{
         host,
         kernel,
@@ -44,11 +54,20 @@ use super::{
         Fact::*,
         NUM_REGISTERS, //
     },
+    needs::Need,
     policy::{
+        self,
+        at_most,
         denied,
+        exactly,
         force,
+        mirrored,
         res0,
         up_to,
+        Class::{
+            self,
+            *, //
+        },
         Policy, //
     },
     row::{
@@ -61,33 +80,112 @@ use super::{
 /// The limits of all registers, by index.
 pub(crate) static LIMITS: [Limits; NUM_REGISTERS] = by_index(TABLE);
 
-/// What `KVM_ARM_GET_REG_WRITABLE_MASKS` says of each register, for a loop that does little else.
-pub(crate) const PUBLISHED: [u64; NUM_REGISTERS] = {
-    let mut masks = [0; NUM_REGISTERS];
-    let mut i = 0;
-    while i < NUM_REGISTERS {
-        masks[i] = LIMITS[i].published();
-        i += 1;
-    }
-    masks
-};
+/// Bits of a control register of EL2's that KVM sets, by the names of its fields.
+macro_rules! enables {
+    ($register:ident: $($bit:ident),+) => {
+        policy::enables(
+            &cpufeature::$register::REGISTER,
+            0 $(| cpufeature::$register::$bit::FIELD.mask())+,
+        )
+    };
+}
+
+/// Registers that KVM switches or emulates.
+macro_rules! state {
+    ($($register:ident),+) => { policy::state(&[$(cpufeature::sysreg::$register),+]) };
+}
+
+/// Registers of the guest's own that have the control bits.
+macro_rules! own {
+    ($($register:ident),+) => { Class::Own(&[$(cpufeature::sysreg::$register),+]) };
+}
+
+/// `need!(V: REGISTER.FIELD, W)`: where the row's field is V or more, that field must be W or more.
+macro_rules! need {
+    ($value:ident: $register:ident.$field:ident, $least:tt) => {
+        Need::new(
+            $value,
+            &cpufeature::$register::REGISTER,
+            &cpufeature::$register::$field::FIELD,
+            {
+                #[allow(unused_imports)]
+                use cpufeature::$register::$field::*;
+                $least
+            },
+        )
+    };
+    ($value:literal: $register:ident.$field:ident, $least:tt) => {{
+        const VALUE: u64 = $value;
+        need!(VALUE: $register.$field, $least)
+    }};
+}
+
+/// A need between AArch64's and AArch32's fields: there are machines that differ.
+macro_rules! mirror {
+    ($($need:tt)*) => { need!($($need)*).when(vm(AARCH32)).told() };
+}
+
+/// Pointer authentication with the address keys.
+const PAUTH: Class = enables!(HCR_EL2: API, APK)
+    .and(state!(
+        APIAKEYLO_EL1,
+        APIAKEYHI_EL1,
+        APIBKEYLO_EL1,
+        APIBKEYHI_EL1,
+        APDAKEYLO_EL1,
+        APDAKEYHI_EL1,
+        APDBKEYLO_EL1,
+        APDBKEYHI_EL1
+    ))
+    .and(mirrored("kvm_auth_eretax"));
+
+/// Pointer authentication with the generic key.
+const PAUTH_GENERIC: Class =
+    enables!(HCR_EL2: API, APK).and(state!(APGAKEYLO_EL1, APGAKEYHI_EL1));
+
+/// Floating point and vectors, whose registers are loaded at first use.
+const FPSIMD: Class = mirrored("kvm_hyp_handle_fpsimd");
+
+/// The emulated PMU.
+const PMU_V3: Class = state!(PMCR_EL0, PMSELR_EL0, PMCCNTR_EL0, PMUSERENR_EL0)
+    .and(mirrored("kvm_pmu_event_mask"));
+
+/// The generic timer.
+const TIMER: Class =
+    state!(CNTKCTL_EL1, CNTV_CTL_EL0, CNTP_CTL_EL0).and(mirrored("access_arch_timer"));
+
+/// Breakpoints and watchpoints.
+const DEBUG: Class = state!(MDSCR_EL1).and(mirrored("trap_dbg_wb_reg"));
+
+/// Why no guest can be kept from what the CPU's debug registers can do.
+const DEBUG_OWN: &str = "a guest that debugs owns the CPU's registers: MDCR_EL2.TDA is clear then";
+
+/// Stage 1 of a guest hypervisor, which KVM walks in software too.
+const STAGE_1: Class = mirrored("walk_s1");
+
+/// Stage 2 of a guest hypervisor, which KVM walks in software alone.
+const STAGE_2: Class = mirrored("walk_nested_s2_pgd");
+
+/// Caches: KVM makes up what the VM sees of them, and cleans them itself.
+const CACHES: Class = mirrored("access_ctr");
 
 macro_rules! limits {
     (@condition) => { Condition::ALWAYS };
     (@condition $condition:expr) => { $condition };
     (@known) => { true };
     (@known unknown) => { false };
-    ($($register:ident $(if $of:ident($fact:ident))? $(is $unknown:ident)? {
+    ($($register:ident $(if $of:ident($fact:ident))? $(unless $but:ident($not:ident))?
+        $(is $unknown:ident)? {
         $($field:ident: $policy:expr;)*
     })*) => {
         &[$({
             // The compiler names it where a field's row is missing.
             const $register: Limits = Limits::new(
-                &super::cpufeature::$register::REGISTER,
-                limits!(@condition $($of($fact))?),
+                &cpufeature::$register::REGISTER,
+                limits!(@condition $($of($fact))?)$(.and(not($but($not))))?,
                 limits!(@known $($unknown)?),
                 &[$({
-                    use super::cpufeature::$register::$field::*;
+                    use cpufeature::$register::$field::*;
                     const POLICY: Policy = $policy;
                     const ROW: Row = Row::new(&FIELD, &POLICY);
                     ROW
@@ -102,37 +200,45 @@ macro_rules! limits {
 const TABLE: &[Limits] = limits! {
     ID_PFR0_EL1 if vm(AARCH32) {
         RAS:            denied("cpufeature keeps no system-wide safe value of it");
-        DIT:            up_to(IMP);
+        DIT:            up_to(IMP, DataPath);
         AMU:            denied("activity monitors are trapped");
-        CSV2:           up_to(CSV2p1);
-        State3:         up_to(IMP);
-        State2:         up_to(CV);
+        CSV2:           up_to(CSV2p1, DataPath)
+                        .needs(&[mirror!(IMP: ID_AA64PFR0_EL1.CSV2, IMP)]);
+        State3:         denied("ThumbEE has registers that are not switched");
+        State2:         up_to(NO_CV, DataPath);
         // What all Armv8 implementations have; sysreg has no name for it.
-        State1:         up_to(3);
-        State0:         up_to(IMP);
+        State1:         up_to(3, DataPath);
+        State0:         up_to(IMP, DataPath);
     }
     ID_PFR1_EL1 if vm(AARCH32) {
-        GIC:            up_to(GICv4p1).irqchip(vm(VGIC_V3), GICv3);
-        Virt_frac:      up_to(IMP);
-        Sec_frac:       up_to(SECURE_MEMORY);
-        GenTimer:       up_to(ECV);
-        Virtualization: up_to(IMP);
-        MProgMod:       up_to(IMP);
-        Security:       up_to(NSACR_RFR);
-        ProgMod:        up_to(IMP);
+        GIC:            up_to(GICv4p1, mirrored("kvm_idregs_finalize")).irqchip(vm(VGIC_V3), GICv3);
+        Virt_frac:      up_to(IMP, Inert);
+        Sec_frac:       up_to(SECURE_MEMORY, Inert);
+        GenTimer:       up_to(ECV, TIMER);
+        Virtualization: up_to(IMP, Inert);
+        MProgMod:       denied("it is for M-profile");
+        Security:       up_to(NSACR_RFR, Inert);
+        ProgMod:        up_to(IMP, DataPath);
     }
     ID_DFR0_EL1 if vm(AARCH32) {
         TraceFilt:      denied("trace units and buffers are trapped");
         // As the PMU of the AArch64 side, see `Facts::of_host()`.
-        PerfMon:        up_to(PMUv3p5).force_when(host(PMU_IMP_DEF), NI)
+        PerfMon:        up_to(PMUv3p5, PMU_V3).force_when(host(PMU_IMP_DEF), NI)
                         .force_when(host(PMUV3_IMPDEF_TRAPS), PMUv3).when(vm(PMU))
-                        .least(PMUv3).or(NI).ignores(IMPDEF);
-        MProfDbg:       up_to(IMP);
-        MMapTrc:        up_to(IMP);
-        CopTrc:         up_to(IMP);
-        MMapDbg:        up_to(Armv7p1);
-        CopSDbg:        up_to(15);
-        CopDbg:         up_to(Debugv8p8).least(Armv8);
+                        .least(PMUv3).or(NI).ignores(IMPDEF)
+                        .needs(&[mirror!(PMUv3: ID_AA64DFR0_EL1.PMUVer, IMP),
+                                 mirror!(PMUv3p1: ID_AA64DFR0_EL1.PMUVer, V3P1),
+                                 mirror!(PMUv3p4: ID_AA64DFR0_EL1.PMUVer, V3P4),
+                                 mirror!(PMUv3p5: ID_AA64DFR0_EL1.PMUVer, V3P5)]);
+        MProfDbg:       denied("it is for M-profile");
+        MMapTrc:        up_to(IMP, Inert);
+        // Trace units are trapped; KVM showed the host's value once.
+        CopTrc:         up_to(NI, Inert).cuts();
+        MMapDbg:        up_to(Armv7p1, Inert);
+        // Secure debug, in numbers as CopDbg's, which sysreg does not name.
+        CopSDbg:        up_to(10, Inert);
+        CopDbg:         up_to(Debugv8p8, DEBUG).least(Armv8)
+                        .needs(&[mirror!(Debugv8p8: ID_AA64DFR0_EL1.DebugVer, V8P8)]);
     }
     ID_AFR0_EL1 is unknown {
         IMPDEF3:        denied("IMPLEMENTATION DEFINED: nobody knows what it would promise");
@@ -141,222 +247,292 @@ const TABLE: &[Limits] = limits! {
         IMPDEF0:        denied("IMPLEMENTATION DEFINED: nobody knows what it would promise");
     }
     ID_MMFR0_EL1 if vm(AARCH32) {
-        InnerShr:       up_to(HW).signed();
-        FCSE:           up_to(IMP);
-        AuxReg:         up_to(AIFSR);
-        TCM:            up_to(TCM_DMA);
-        ShareLvl:       up_to(TWO);
-        OuterShr:       up_to(HW).signed();
-        PMSA:           up_to(PMSAv7);
-        VMSA:           up_to(VMSAv7_LONG);
+        InnerShr:       up_to(HW, DataPath).signed();
+        FCSE:           denied("FCSEIDR is not switched");
+        AuxReg:         up_to(AIFSR, mirrored("access_actlr"));
+        TCM:            denied("its registers are trapped");
+        ShareLvl:       up_to(TWO, DataPath);
+        OuterShr:       up_to(HW, DataPath).signed();
+        PMSA:           denied("VMs have translation tables instead");
+        VMSA:           up_to(VMSAv7_LONG, own!(TTBR0_EL1, TTBR1_EL1, TCR_EL1));
     }
     ID_MMFR1_EL1 if vm(AARCH32) {
-        BPred:          up_to(BP_INVISIBLE);
-        L1TstCln:       up_to(INVALIDATE);
-        L1Uni:          up_to(CLEAN_AND_INVALIDATE);
-        L1Hvd:          up_to(CLEAN_AND_INVALIDATE);
-        L1UniSW:        up_to(INVALIDATE);
-        L1HvdSW:        up_to(INVALIDATE);
-        L1UniVA:        up_to(INVALIDATE_BP);
-        L1HvdVA:        up_to(INVALIDATE_BP);
+        BPred:          up_to(BP_INVISIBLE, DataPath);
+        L1TstCln:       up_to(INVALIDATE, DataPath);
+        L1Uni:          up_to(CLEAN_AND_INVALIDATE, DataPath);
+        L1Hvd:          up_to(CLEAN_AND_INVALIDATE, DataPath);
+        L1UniSW:        up_to(INVALIDATE, mirrored("access_dcsw"));
+        L1HvdSW:        up_to(INVALIDATE, mirrored("access_dcsw"));
+        L1UniVA:        up_to(INVALIDATE_BP, DataPath);
+        L1HvdVA:        up_to(INVALIDATE_BP, DataPath);
     }
     ID_MMFR2_EL1 if vm(AARCH32) {
-        HWAccFlg:       up_to(IMP);
-        WFIStall:       up_to(IMP);
-        MemBarr:        up_to(IMP);
-        UniTLB:         up_to(BY_IPA);
-        HvdTLB:         up_to(NI);
-        L1HvdRng:       up_to(IMP);
-        L1HvdBG:        up_to(IMP);
-        L1HvdFG:        up_to(IMP);
+        HWAccFlg:       up_to(IMP, DataPath);
+        WFIStall:       up_to(IMP, mirrored("kvm_handle_wfx"));
+        MemBarr:        up_to(IMP, DataPath);
+        UniTLB:         up_to(BY_IPA, DataPath);
+        HvdTLB:         up_to(NI, DataPath);
+        L1HvdRng:       up_to(IMP, DataPath);
+        L1HvdBG:        up_to(IMP, DataPath);
+        L1HvdFG:        up_to(IMP, DataPath);
     }
     ID_MMFR3_EL1 if vm(AARCH32) {
-        Supersec:       up_to(NI);
-        CMemSz:         up_to(_1TB);
-        CohWalk:        up_to(IMP);
-        PAN:            up_to(PAN2);
-        MaintBcst:      up_to(ALL);
-        BPMaint:        up_to(BY_VA);
-        CMaintSW:       up_to(IMP);
-        CMaintVA:       up_to(IMP);
+        // `NI` is the highest number.
+        Supersec:       up_to(IMP, DataPath).signed();
+        CMemSz:         up_to(_1TB, DataPath);
+        CohWalk:        up_to(IMP, DataPath);
+        PAN:            up_to(PAN2, DataPath)
+                        .needs(&[mirror!(PAN: ID_AA64MMFR1_EL1.PAN, IMP),
+                                 mirror!(PAN2: ID_AA64MMFR1_EL1.PAN, PAN2)]);
+        MaintBcst:      up_to(ALL, DataPath);
+        BPMaint:        up_to(BY_VA, DataPath);
+        CMaintSW:       up_to(IMP, mirrored("access_dcsw"));
+        CMaintVA:       up_to(IMP, DataPath);
     }
     ID_ISAR0_EL1 if vm(AARCH32) {
-        Divide:         up_to(xDIV_A32);
-        Debug:          up_to(IMP);
-        Coproc:         up_to(MRRC2);
-        CmpBranch:      up_to(IMP);
-        BitField:       up_to(IMP);
-        BitCount:       up_to(IMP);
-        Swap:           up_to(IMP);
+        Divide:         up_to(xDIV_A32, DataPath);
+        Debug:          up_to(IMP, DataPath);
+        Coproc:         denied("coprocessors of other kinds are not switched");
+        CmpBranch:      up_to(IMP, DataPath);
+        BitField:       up_to(IMP, DataPath);
+        BitCount:       up_to(IMP, DataPath);
+        Swap:           up_to(IMP, DataPath);
     }
     ID_ISAR1_EL1 if vm(AARCH32) {
-        Jazelle:        up_to(IMP);
-        Interwork:      up_to(A32_BX);
-        Immediate:      up_to(IMP);
-        IfThen:         up_to(IMP);
-        Extend:         up_to(SXTB16);
-        Except_AR:      up_to(IMP);
-        Except:         up_to(IMP);
-        Endian:         up_to(IMP);
+        Jazelle:        up_to(IMP, DataPath);
+        Interwork:      up_to(A32_BX, DataPath);
+        Immediate:      up_to(IMP, DataPath);
+        IfThen:         up_to(IMP, DataPath);
+        Extend:         up_to(SXTB16, DataPath);
+        Except_AR:      up_to(IMP, DataPath);
+        Except:         up_to(IMP, DataPath);
+        Endian:         up_to(IMP, DataPath);
     }
     ID_ISAR2_EL1 if vm(AARCH32) {
-        Reversal:       up_to(RBIT);
-        PSR_AR:         up_to(IMP);
-        MultU:          up_to(UMAAL);
-        MultS:          up_to(SMLAD);
-        Mult:           up_to(MLS);
-        MultiAccessInt: up_to(CONTINUABLE);
-        MemHint:        up_to(PLDW);
-        LoadStore:      up_to(ACQUIRE);
+        Reversal:       up_to(RBIT, DataPath);
+        PSR_AR:         up_to(IMP, DataPath);
+        MultU:          up_to(UMAAL, DataPath);
+        MultS:          up_to(SMLAD, DataPath);
+        Mult:           up_to(MLS, DataPath);
+        MultiAccessInt: up_to(CONTINUABLE, DataPath);
+        MemHint:        up_to(PLDW, DataPath);
+        LoadStore:      up_to(ACQUIRE, DataPath);
     }
     ID_ISAR3_EL1 if vm(AARCH32) {
-        T32EE:          up_to(IMP);
-        TrueNOP:        up_to(IMP);
-        T32Copy:        up_to(IMP);
-        TabBranch:      up_to(IMP);
-        SynchPrim:      up_to(DOUBLE);
-        SVC:            up_to(IMP);
-        SIMD:           up_to(PKHBT);
-        Saturate:       up_to(IMP);
+        T32EE:          denied("ThumbEE has registers that are not switched");
+        TrueNOP:        up_to(IMP, DataPath);
+        T32Copy:        up_to(IMP, DataPath);
+        TabBranch:      up_to(IMP, DataPath);
+        SynchPrim:      up_to(DOUBLE, DataPath);
+        SVC:            up_to(IMP, DataPath);
+        SIMD:           up_to(PKHBT, DataPath);
+        Saturate:       up_to(IMP, DataPath);
     }
     ID_ISAR4_EL1 if vm(AARCH32) {
-        SWP_frac:       up_to(IMP);
-        PSR_M:          up_to(IMP);
-        SynchPrim_frac: up_to(IMP);
-        Barrier:        up_to(IMP);
-        SMC:            up_to(IMP);
-        Writeback:      up_to(IMP);
-        WithShifts:     up_to(REG);
-        Unpriv:         up_to(SIGNED_HALFWORD);
+        SWP_frac:       up_to(IMP, DataPath);
+        PSR_M:          denied("it is for M-profile");
+        SynchPrim_frac: up_to(IMP, DataPath);
+        Barrier:        up_to(IMP, DataPath);
+        SMC:            up_to(IMP, mirrored("kvm_smccc_call_handler"));
+        Writeback:      up_to(IMP, DataPath);
+        WithShifts:     up_to(REG, DataPath);
+        Unpriv:         up_to(SIGNED_HALFWORD, DataPath);
     }
     ID_ISAR5_EL1 if vm(AARCH32) {
         VCMA:           denied("cpufeature keeps no system-wide safe value of it");
-        RDM:            up_to(IMP);
-        CRC32:          up_to(IMP);
-        SHA2:           up_to(IMP);
-        SHA1:           up_to(IMP);
-        AES:            up_to(VMULL);
-        SEVL:           up_to(IMP);
+        RDM:            up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_AA64ISAR0_EL1.RDM, IMP)]);
+        CRC32:          up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_AA64ISAR0_EL1.CRC32, IMP)]);
+        SHA2:           up_to(IMP, DataPath);
+        SHA1:           up_to(IMP, DataPath);
+        AES:            up_to(VMULL, DataPath);
+        SEVL:           up_to(IMP, DataPath);
     }
     ID_MMFR4_EL1 if vm(AARCH32) {
-        EVT:            up_to(TLBIS);
+        EVT:            up_to(TLBIS, Inert);
         CCIDX:          denied("CCSIDR has its 32-bit format");
-        LSM:            up_to(IMP);
-        HPDS:           up_to(HPDS2);
-        CnP:            up_to(IMP);
-        XNX:            up_to(IMP);
-        AC2:            up_to(IMP);
-        SpecSEI:        up_to(IMP).higher_safe();
+        LSM:            up_to(IMP, own!(SCTLR_EL1))
+                        .needs(&[mirror!(IMP: ID_AA64MMFR2_EL1.LSM, IMP)]);
+        HPDS:           up_to(HPDS2, state!(TCR_EL1))
+                        .needs(&[mirror!(HPDS2: ID_AA64MMFR1_EL1.HPDS, HPDS2)]);
+        CnP:            up_to(IMP, own!(TTBR0_EL1, TTBR1_EL1))
+                        .needs(&[mirror!(IMP: ID_AA64MMFR2_EL1.CnP, IMP)]);
+        XNX:            up_to(IMP, Inert);
+        AC2:            up_to(IMP, mirrored("access_actlr"));
+        // More of it is a warning: nothing bounds it.
+        SpecSEI:        up_to(15, Inert).higher_safe();
     }
     ID_ISAR6_EL1 if vm(AARCH32) {
-        I8MM:           up_to(IMP);
-        BF16:           up_to(IMP);
-        SPECRES:        up_to(IMP);
-        SB:             up_to(IMP);
-        FHM:            up_to(IMP);
-        DP:             up_to(IMP);
-        JSCVT:          up_to(IMP);
+        I8MM:           up_to(IMP, DataPath);
+        BF16:           up_to(IMP, DataPath);
+        SPECRES:        up_to(IMP, Trapped)
+                        .needs(&[mirror!(IMP: ID_AA64ISAR1_EL1.SPECRES, IMP)]);
+        SB:             up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_AA64ISAR1_EL1.SB, IMP)]);
+        FHM:            up_to(IMP, DataPath);
+        DP:             up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_AA64ISAR0_EL1.DP, IMP)]);
+        JSCVT:          up_to(IMP, DataPath);
     }
     MVFR0_EL1 if vm(AARCH32) {
-        FPRound:        up_to(IMP);
-        FPShVec:        up_to(IMP);
-        FPSqrt:         up_to(IMP);
-        FPDivide:       up_to(IMP);
-        FPTrap:         up_to(IMP);
-        FPDP:           up_to(VFPv3);
-        FPSP:           up_to(VFPv3);
-        SIMDReg:        up_to(IMP_32x64);
+        FPRound:        up_to(IMP, DataPath);
+        FPShVec:        up_to(IMP, DataPath);
+        FPSqrt:         up_to(IMP, DataPath);
+        FPDivide:       up_to(IMP, DataPath);
+        FPTrap:         up_to(IMP, DataPath);
+        FPDP:           up_to(VFPv3, DataPath);
+        FPSP:           up_to(VFPv3, DataPath);
+        SIMDReg:        up_to(IMP_32x64, DataPath);
     }
     MVFR1_EL1 if vm(AARCH32) {
-        SIMDFMAC:       up_to(IMP);
-        FPHP:           up_to(FP16);
-        SIMDHP:         up_to(SIMDHP_FLOAT);
-        SIMDSP:         up_to(IMP);
-        SIMDInt:        up_to(IMP);
-        SIMDLS:         up_to(IMP);
-        FPDNaN:         up_to(IMP);
-        FPFtZ:          up_to(IMP);
+        SIMDFMAC:       up_to(IMP, DataPath);
+        FPHP:           up_to(FP16, DataPath);
+        SIMDHP:         up_to(SIMDHP_FLOAT, DataPath);
+        SIMDSP:         up_to(IMP, DataPath);
+        SIMDInt:        up_to(IMP, DataPath);
+        SIMDLS:         up_to(IMP, DataPath);
+        FPDNaN:         up_to(IMP, DataPath);
+        FPFtZ:          up_to(IMP, DataPath);
     }
     MVFR2_EL1 if vm(AARCH32) {
-        FPMisc:         up_to(FP_MAX_MIN);
-        SIMDMisc:       up_to(SIMD_MAX_MIN);
+        FPMisc:         up_to(FP_MAX_MIN, DataPath);
+        SIMDMisc:       up_to(SIMD_MAX_MIN, DataPath);
     }
     ID_PFR2_EL1 if vm(AARCH32) {
         RAS_frac:       denied("cpufeature keeps no system-wide safe value of it");
-        SSBS:           up_to(IMP);
-        CSV3:           up_to(IMP);
+        SSBS:           up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_AA64PFR1_EL1.SSBS, IMP)]);
+        CSV3:           up_to(IMP, DataPath);
     }
     // Hidden, and zero: MTPMU's `NI` would not be.
     ID_DFR1_EL1 {
         HPMN0:          denied("not offered, though KVM's PMU takes MDCR_EL2.HPMN = 0");
-        MTPMU:          force(IMPDEF).fixed();
+        MTPMU:          force(IMPDEF, Inert).fixed();
     }
     ID_MMFR5_EL1 if vm(AARCH32) {
         nTLBPA:         denied("cpufeature keeps no system-wide safe value of it");
         // As in ID_AA64MMFR1_EL1, whose names sysreg has.
-        ETS:            up_to(3);
+        ETS:            up_to(3, DataPath)
+                        .needs(&[mirror!(2: ID_AA64MMFR1_EL1.ETS, ETS2),
+                                 mirror!(3: ID_AA64MMFR1_EL1.ETS, ETS3)]);
     }
     ID_AA64PFR0_EL1 {
-        CSV3:           up_to(IMP).raise_when(host(MELTDOWN_UNAFFECTED));
-        CSV2:           up_to(IMP).raise_when(host(SPECTRE_V2_UNAFFECTED));
+        // Protected VMs rely on what the kernel knows, and not on what CPUs say.
+        CSV3:           up_to(IMP, DataPath).raise_when(host(MELTDOWN_UNAFFECTED))
+                        .protected(exactly(NI).force_when(host(MELTDOWN_UNAFFECTED), IMP));
+        CSV2:           up_to(IMP, DataPath).raise_when(host(SPECTRE_V2_UNAFFECTED))
+                        .protected(exactly(NI).force_when(host(SPECTRE_V2_UNAFFECTED), IMP));
         // Realms are for EL3 to make.
-        RME:            up_to(NI);
-        DIT:            up_to(IMP);
+        RME:            up_to(NI, Inert);
+        DIT:            up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_PFR0_EL1.DIT, IMP)]);
         AMU:            denied("activity monitors are trapped");
-        MPAM:           up_to(_0).fixed().ignores_host();
-        SEL2:           up_to(IMP).nested(up_to(NI));
-        SVE:            up_to(IMP).when(vm(SVE)).fixed();
-        RAS:            up_to(V2);
-        GIC:            up_to(IMP).raise_when(kvm(GIC_V3)).irqchip(vm(VGIC_V3), IMP);
-        AdvSIMD:        up_to(FP16).fixed();
-        FP:             up_to(FP16).fixed();
-        EL3:            up_to(AARCH32).nested(force(IMP));
-        EL2:            up_to(AARCH32).nested(force(IMP).least(IMP));
-        EL1:            up_to(AARCH32).least(IMP).nested(force(IMP).least(IMP));
-        EL0:            up_to(AARCH32).least(IMP).nested(force(IMP).least(IMP));
+        MPAM:           up_to(_0, Inert).fixed().ignores_host()
+                        .untrappable("with arm64.nompam, as firmware then traps MPAM2_EL2");
+        SEL2:           up_to(IMP, Inert).nested(up_to(NI, Inert)).unprotected();
+        SVE:            up_to(IMP, state!(ZCR_EL1).and(mirrored("kvm_hyp_handle_fpsimd")))
+                        .when(vm(SVE)).fixed()
+                        .needs(&[need!(IMP: ID_AA64ISAR1_EL1.FCMA, IMP)]);
+        // V2 has ERXGSR_EL1, which KVM has not.
+        RAS:            up_to(V1P1, state!(DISR_EL1, VDISR_EL2, VSESR_EL2)
+                              .and(mirrored("access_ras"))).cuts().protected(at_most(IMP));
+        // What is written is what a VM without an interrupt controller has until it runs.
+        GIC:            up_to(IMP, mirrored("kvm_idregs_finalize")).raise_when(kvm(GIC_V3))
+                        .irqchip(vm(VGIC_V3), IMP).protected(at_most(IMP));
+        AdvSIMD:        up_to(FP16, FPSIMD).fixed();
+        FP:             up_to(FP16, FPSIMD).fixed()
+                        .needs(&[mirror!(FP16: MVFR1_EL1.FPHP, FP16),
+                                 mirror!(FP16: MVFR1_EL1.SIMDHP, SIMDHP_FLOAT)]);
+        EL3:            up_to(AARCH32, Inert).nested(force(IMP, Inert)).protected(at_most(IMP));
+        EL2:            up_to(AARCH32, Inert)
+                        .nested(force(IMP, mirrored("kvm_emulate_nested_eret")).least(IMP))
+                        .protected(at_most(IMP));
+        EL1:            up_to(AARCH32, enables!(HCR_EL2: RW)).least(IMP)
+                        .nested(force(IMP, enables!(HCR_EL2: RW)).least(IMP))
+                        .needs(&[need!(AARCH32: ID_AA64PFR0_EL1.EL0, AARCH32)])
+                        .protected(at_most(IMP));
+        EL0:            up_to(AARCH32, DataPath).least(IMP).nested(force(IMP, DataPath).least(IMP))
+                        .protected(at_most(IMP));
     }
     ID_AA64PFR1_EL1 {
-        PFAR:           denied("PFAR_EL1 is not switched");
-        DF2:            up_to(IMP);
+        PFAR:           denied("PFAR_EL1 is not switched")
+                        .untrappable("without FEAT_FGT2 there is but SCR_EL3.PFAREn");
+        DF2:            up_to(IMP, enables!(HCRX_EL2: SCTLR2En).and(state!(SCTLR2_EL1))
+                              .and(mirrored("effective_sctlr2_nmea")))
+                        .needs(&[need!(IMP: ID_AA64MMFR3_EL1.SCTLRX, IMP),
+                                 need!(IMP: ID_AA64PFR0_EL1.RAS, V1P1),
+                                 need!(IMP: ID_AA64MMFR1_EL1.HCX, IMP).when(vm(EL2))])
+                        .unprotected();
         MTEX:           denied("canonical and unchecked tags are not looked after");
-        THE:            denied("RCWMASK_EL1 and RCWSMASK_EL1 are not switched");
+        THE:            denied("RCWMASK_EL1 and RCWSMASK_EL1 are not switched")
+                        .untrappable("its atomics have no trap");
         GCS:            denied("the stack pointers and their controls are not switched");
-        MTE_frac:       up_to(ASYNC).signed().force_when(not(vm(MTE)), ASYNC).fixed()
+        MTE_frac:       up_to(ASYNC, enables!(HCR_EL2: ATA).and(state!(TFSR_EL1, TFSRE0_EL1)))
+                        .signed().force_when(not(vm(MTE)), ASYNC).fixed()
                         .ignores(ASYNC).where_host(NI).provided(vm(MTE).and(host(MTE2)))
-                        .nested(force(ASYNC));
-        NMI:            denied("the vGIC has no NMIs");
+                        .nested(force(ASYNC, Inert).fixed()).protected(at_most(ASYNC));
+        NMI:            denied("the vGIC has no NMIs")
+                        .untrappable("SCTLR_EL1.NMI: to trap it is a trap on switches of tasks");
         // CSV2 says all that KVM knows.
-        CSV2_frac:      up_to(NI);
+        CSV2_frac:      up_to(NI, DataPath);
         RNDR_trap:      denied("it is about EL3, which KVM does not emulate");
         SME:            denied("ZA, ZT0 and the streaming mode are not switched");
-        MPAM_frac:      up_to(MINOR_0).fixed().ignores_host();
-        RAS_frac:       up_to(RASv1p1).when(host(FEAT_RASV1P1)).when(host(RAS_IMP));
-        MTE:            up_to(MTE3).when(vm(MTE)).fixed().nested(up_to(NI));
-        SSBS:           up_to(SSBS2);
-        BT:             up_to(IMP);
+        MPAM_frac:      up_to(MINOR_0, Inert).fixed().ignores_host();
+        RAS_frac:       up_to(RASv1p1, mirrored("access_ras")).when(host(FEAT_RASV1P1))
+                        .when(host(RAS_IMP)).unprotected();
+        MTE:            up_to(MTE3, enables!(HCR_EL2: ATA)
+                              .and(state!(RGSR_EL1, GCR_EL1, TFSR_EL1, TFSRE0_EL1)))
+                        .when(vm(MTE)).fixed().nested(up_to(NI, Inert).fixed());
+        SSBS:           up_to(SSBS2, own!(SCTLR_EL1));
+        BT:             up_to(IMP, own!(SCTLR_EL1));
     }
     ID_AA64PFR2_EL1 {
-        FPMR:           up_to(IMP);
-        UINJ:           denied("exceptions are emulated without a look at PSTATE.UINJ");
-        GCIE:           force(NI).force_when(kvm(GIC_V5), IMP).irqchip(vm(VGIC_V5), IMP)
-                        .nested(force(NI));
-        MTEFAR:         up_to(IMP).when(vm(MTE)).nested(up_to(NI).ignores_host().provided(vm(MTE)));
-        MTESTOREONLY:   up_to(IMP).when(vm(MTE)).nested(up_to(NI).ignores_host().provided(vm(MTE)));
+        FPMR:           up_to(IMP, enables!(HCRX_EL2: EnFPM).and(state!(FPMR)))
+                        .needs(&[need!(IMP: ID_AA64MMFR0_EL1.FGT, IMP).when(vm(EL2)),
+                                 need!(IMP: ID_AA64MMFR1_EL1.HCX, IMP).when(vm(EL2))])
+                        .unprotected();
+        UINJ:           denied("exceptions are emulated without a look at PSTATE.UINJ")
+                        .untrappable("HFGITR_EL2.ERET would trap every ERET");
+        GCIE:           force(NI, mirrored("kvm_idregs_finalize")).force_when(kvm(GIC_V5), IMP)
+                        .irqchip(vm(VGIC_V5), IMP).nested(force(NI, Inert)).protected(at_most(NI));
+        MTEFAR:         up_to(IMP, enables!(HCR_EL2: ATA)).when(vm(MTE))
+                        .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)));
+        MTESTOREONLY:   up_to(IMP, enables!(HCR_EL2: ATA)).when(vm(MTE))
+                        .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)));
         MTEPERM:        denied("stage 2 has no permission for tags");
     }
-    ID_AA64ZFR0_EL1 if vm(SVE) {
-        F64MM:          up_to(IMP);
-        F32MM:          up_to(IMP);
-        F16MM:          up_to(IMP);
-        I8MM:           up_to(IMP);
-        SM4:            up_to(IMP);
-        SHA3:           up_to(IMP);
-        B16B16:         up_to(B16MM);
-        BF16:           up_to(EBF16);
-        BitPerm:        up_to(IMP);
-        EltPerm:        up_to(IMP);
-        AES:            up_to(AES2);
-        SVEver:         up_to(SVE2p3);
+    ID_AA64ZFR0_EL1 if vm(SVE) unless vm(PROTECTED) {
+        F64MM:          up_to(IMP, DataPath);
+        F32MM:          up_to(IMP, DataPath);
+        F16MM:          up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.SVEver, SVE2p1)]);
+        I8MM:           up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ISAR1_EL1.I8MM, IMP)]);
+        SM4:            up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ISAR0_EL1.SM4, IMP),
+                                 need!(IMP: ID_AA64ZFR0_EL1.SVEver, SVE2)]);
+        SHA3:           up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ISAR0_EL1.AES, PMULL),
+                                 need!(IMP: ID_AA64ISAR0_EL1.SHA2, SHA512),
+                                 need!(IMP: ID_AA64ISAR0_EL1.SHA3, IMP),
+                                 need!(IMP: ID_AA64ZFR0_EL1.SVEver, SVE2)]);
+        B16B16:         up_to(B16MM, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.SVEver, SVE2)]);
+        BF16:           up_to(EBF16, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ISAR1_EL1.BF16, IMP),
+                                 need!(EBF16: ID_AA64ISAR1_EL1.BF16, EBF16)]);
+        BitPerm:        up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.SVEver, SVE2)]);
+        EltPerm:        up_to(IMP, DataPath);
+        AES:            up_to(AES2, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ISAR0_EL1.AES, PMULL),
+                                 need!(IMP: ID_AA64ISAR0_EL1.SHA2, SHA512),
+                                 need!(IMP: ID_AA64ISAR0_EL1.SHA3, IMP),
+                                 need!(IMP: ID_AA64ZFR0_EL1.SHA3, IMP).when(vm(SVE)),
+                                 need!(AES2: ID_AA64ZFR0_EL1.SVEver, SVE2p1),
+                                 need!(PMULL128: ID_AA64ZFR0_EL1.SVEver, SVE2)]);
+        SVEver:         up_to(SVE2p3, DataPath);
     }
     ID_AA64SMFR0_EL1 {
         FA64:           denied("SME is denied");
@@ -384,37 +560,60 @@ const TABLE: &[Limits] = limits! {
         STMOP:          denied("SME is denied");
         SMOP4:          denied("SME is denied");
     }
-    ID_AA64FPFR0_EL1 {
-        F8CVT:          up_to(IMP).exact(NI);
-        F8FMA:          up_to(IMP).exact(NI);
-        F8DP4:          up_to(IMP).exact(NI);
-        F8DP2:          up_to(IMP).exact(NI);
-        F8MM8:          up_to(IMP).exact(NI);
-        F8MM4:          up_to(IMP).exact(NI);
-        F16MM2:         up_to(IMP).exact(NI);
+    ID_AA64FPFR0_EL1 unless vm(PROTECTED) {
+        F8CVT:          up_to(IMP, DataPath).exact(NI)
+                        .needs(&[need!(IMP: ID_AA64FPFR0_EL1.F8E4M3, IMP),
+                                 need!(IMP: ID_AA64FPFR0_EL1.F8E5M2, IMP),
+                                 need!(IMP: ID_AA64ISAR1_EL1.BF16, IMP),
+                                 need!(IMP: ID_AA64ISAR2_EL1.LUT, IMP),
+                                 need!(IMP: ID_AA64ISAR3_EL1.FAMINMAX, IMP),
+                                 need!(IMP: ID_AA64PFR2_EL1.FPMR, IMP)]);
+        F8FMA:          up_to(IMP, DataPath).exact(NI)
+                        .needs(&[need!(IMP: ID_AA64FPFR0_EL1.F8CVT, IMP)]);
+        F8DP4:          up_to(IMP, DataPath).exact(NI)
+                        .needs(&[need!(IMP: ID_AA64FPFR0_EL1.F8FMA, IMP)]);
+        F8DP2:          up_to(IMP, DataPath).exact(NI)
+                        .needs(&[need!(IMP: ID_AA64FPFR0_EL1.F8DP4, IMP)]);
+        F8MM8:          up_to(IMP, DataPath).exact(NI)
+                        .needs(&[need!(IMP: ID_AA64FPFR0_EL1.F8DP4, IMP)]);
+        F8MM4:          up_to(IMP, DataPath).exact(NI)
+                        .needs(&[need!(IMP: ID_AA64FPFR0_EL1.F8DP2, IMP),
+                                 need!(IMP: ID_AA64FPFR0_EL1.F8MM8, IMP)]);
+        F16MM2:         up_to(IMP, DataPath).exact(NI);
         RAZ_7_2:        res0();
-        F8E4M3:         up_to(IMP).exact(NI);
-        F8E5M2:         up_to(IMP).exact(NI);
+        F8E4M3:         up_to(IMP, DataPath).exact(NI);
+        F8E5M2:         up_to(IMP, DataPath).exact(NI);
     }
     ID_AA64DFR0_EL1 {
         HPMN0:          denied("not offered, though KVM's PMU takes MDCR_EL2.HPMN = 0");
         ExtTrcBuff:     denied("trace units and buffers are trapped");
         BRBE:           denied("branch records are trapped");
-        MTPMU:          up_to(NI_IMPDEF).fixed();
+        MTPMU:          force(NI_IMPDEF, Inert).fixed().unprotected();
         TraceBuffer:    denied("trace units and buffers are trapped");
         TraceFilt:      denied("trace units and buffers are trapped");
-        DoubleLock:     up_to(IMP).nested(up_to(IMP).ignores(IMP).where_host(NI));
+        // OSDLR_EL1 is RAZ/WI, and so there is none; KVM once said `IMP` on some hosts.
+        DoubleLock:     force(NI, mirrored("trap_raz_wi")).ignores(IMP).unprotected();
         PMSVer:         denied("statistical profiling is trapped");
-        // KVM gives guests the host's breakpoints, and context-aware ones are the last of them.
-        CTX_CMPs:       up_to(15).fixed().nested(up_to(0));
+        // KVM gives guests the host's breakpoints, and context-aware ones are the last of them. As
+        // many as the field can count are switched.
+        CTX_CMPs:       up_to(15, DEBUG).fixed().nested(up_to(0, DEBUG).fixed()).unprotected();
         SEBEP:          denied("the emulated PMU raises interrupts, not exceptions");
-        WRPs:           up_to(15);
+        WRPs:           up_to(15, DEBUG).untrappable(DEBUG_OWN).unprotected();
         PMSS:           denied("the emulated PMU takes no snapshots");
-        BRPs:           up_to(15).fixed();
-        PMUVer:         up_to(V3P5).force_when(host(PMU_IMP_DEF), NI)
-                        .force_when(host(PMUV3_IMPDEF_TRAPS), IMP).when(vm(PMU)).ignores(IMP_DEF);
+        BRPs:           up_to(15, DEBUG).fixed().unprotected();
+        PMUVer:         up_to(V3P5, PMU_V3).force_when(host(PMU_IMP_DEF), NI)
+                        .force_when(host(PMUV3_IMPDEF_TRAPS), IMP).when(vm(PMU)).ignores(IMP_DEF)
+                        .needs(&[need!(IMP: ID_AA64DFR0_EL1.PMUVer, V3P1).when(vm(SVE)),
+                                 mirror!(IMP: ID_DFR0_EL1.PerfMon, PMUv3),
+                                 mirror!(V3P1: ID_DFR0_EL1.PerfMon, PMUv3p1),
+                                 mirror!(V3P4: ID_DFR0_EL1.PerfMon, PMUv3p4),
+                                 mirror!(V3P5: ID_DFR0_EL1.PerfMon, PMUv3p5)]);
         TraceVer:       denied("trace units and buffers are trapped");
-        DebugVer:       up_to(V8P8).least(IMP);
+        DebugVer:       up_to(V8P8, DEBUG).least(IMP).untrappable(DEBUG_OWN)
+                        .needs(&[mirror!(VHE: ID_DFR0_EL1.CopDbg, VHE),
+                                 mirror!(V8P2: ID_DFR0_EL1.CopDbg, Debugv8p2),
+                                 mirror!(V8P4: ID_DFR0_EL1.CopDbg, Debugv8p4),
+                                 mirror!(V8P8: ID_DFR0_EL1.CopDbg, Debugv8p8)]).unprotected();
     }
     ID_AA64DFR1_EL1 {
         ABL_CMPs:       denied("only breakpoints and watchpoints of ID_AA64DFR0_EL1 are switched");
@@ -433,7 +632,7 @@ const TABLE: &[Limits] = limits! {
         TRBE_EXC:       denied("trace units and buffers are trapped");
         SPE_nVM:        denied("statistical profiling is trapped");
         SPE_EXC:        denied("statistical profiling is trapped");
-        BWE:            denied("breakpoints on ranges are not looked after");
+        BWE:            denied("breakpoints on ranges are not looked after").untrappable(DEBUG_OWN);
         STEP:           denied("MDSTEPOP_EL1 is not switched");
     }
     ID_AA64AFR0_EL1 is unknown {
@@ -449,130 +648,177 @@ const TABLE: &[Limits] = limits! {
     ID_AA64AFR1_EL1 is unknown {
     }
     ID_AA64ISAR0_EL1 {
-        RNDR:           up_to(IMP);
-        TLB:            up_to(RANGE);
-        TS:             up_to(FLAGM2);
-        FHM:            up_to(F16F32MM);
-        DP:             up_to(IMP);
-        SM4:            up_to(IMP);
-        SM3:            up_to(IMP);
-        SHA3:           up_to(IMP);
-        RDM:            up_to(IMP);
-        ATOMIC:         up_to(FEAT_LSE128);
-        CRC32:          up_to(IMP);
-        SHA2:           up_to(SHA512);
-        SHA1:           up_to(IMP);
-        AES:            up_to(PMULL);
+        RNDR:           up_to(IMP, DataPath);
+        TLB:            up_to(RANGE, Trapped);
+        TS:             up_to(FLAGM2, DataPath);
+        FHM:            up_to(F16F32MM, DataPath);
+        DP:             up_to(IMP, DataPath);
+        SM4:            up_to(IMP, DataPath);
+        SM3:            up_to(IMP, DataPath);
+        SHA3:           up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ISAR0_EL1.SHA2, SHA256)]);
+        RDM:            up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_ISAR5_EL1.RDM, IMP)]);
+        ATOMIC:         up_to(FEAT_LSE128, DataPath);
+        CRC32:          up_to(IMP, DataPath)
+                        .needs(&[mirror!(IMP: ID_ISAR5_EL1.CRC32, IMP)]);
+        SHA2:           up_to(SHA512, DataPath)
+                        .needs(&[need!(SHA256: ID_AA64ISAR0_EL1.SHA1, IMP)]);
+        SHA1:           up_to(IMP, DataPath);
+        AES:            up_to(PMULL, DataPath);
     }
     ID_AA64ISAR1_EL1 {
-        LS64:           up_to(LS64WB).nested(up_to(NI));
-        XS:             up_to(IMP);
-        I8MM:           up_to(IMP);
-        DGH:            up_to(IMP);
-        BF16:           up_to(EBF16);
-        SPECRES:        up_to(COSP_RCTX).nested(up_to(NI));
-        SB:             up_to(IMP);
-        FRINTTS:        up_to(IMP);
-        GPI:            up_to(IMP).when(vm(PTRAUTH)).fixed();
-        GPA:            up_to(IMP).when(vm(PTRAUTH)).fixed();
-        LRCPC:          up_to(LRCPC3);
-        FCMA:           up_to(IMP);
-        JSCVT:          up_to(IMP);
-        API:            up_to(PAuth_LR).when(vm(PTRAUTH)).fixed();
-        APA:            up_to(PAuth_LR).when(vm(PTRAUTH)).fixed();
-        DPB:            up_to(DPB2);
+        // ACCDATA_EL1 is not switched. KVM showed more once.
+        LS64:           up_to(LS64_V, enables!(HCRX_EL2: EnALS, EnASR)).cuts()
+                        .nested(up_to(NI, Inert)).unprotected();
+        XS:             up_to(IMP, Trapped).unprotected();
+        I8MM:           up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.I8MM, IMP).when(vm(SVE))]);
+        DGH:            up_to(IMP, DataPath);
+        BF16:           up_to(EBF16, DataPath)
+                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.BF16, IMP).when(vm(SVE)),
+                                 need!(EBF16: ID_AA64ZFR0_EL1.BF16, EBF16).when(vm(SVE))]);
+        SPECRES:        up_to(COSP_RCTX, Trapped).nested(up_to(NI, Trapped));
+        SB:             up_to(IMP, DataPath);
+        FRINTTS:        up_to(IMP, DataPath);
+        // Protected VMs have these two whether they have pointer authentication or not.
+        GPI:            up_to(IMP, PAUTH_GENERIC).when(vm(PTRAUTH)).fixed().protected(at_most(IMP));
+        GPA:            up_to(IMP, PAUTH_GENERIC).when(vm(PTRAUTH)).fixed().protected(at_most(IMP));
+        LRCPC:          up_to(LRCPC3, DataPath);
+        FCMA:           up_to(IMP, DataPath);
+        JSCVT:          up_to(IMP, DataPath);
+        // HCRX_EL2.PACMEn is never set, so FEAT_PAuth_LR is half there at most.
+        API:            up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
+                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)));
+        APA:            up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
+                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)));
+        DPB:            up_to(DPB2, Trapped);
     }
     ID_AA64ISAR2_EL1 {
-        ATS1A:          up_to(IMP);
-        LUT:            up_to(LUT6);
-        CSSC:           up_to(CMPBR);
-        RPRFM:          up_to(IMP);
+        ATS1A:          up_to(IMP, Trapped);
+        LUT:            up_to(LUT6, DataPath).unprotected();
+        CSSC:           up_to(CMPBR, DataPath).unprotected();
+        RPRFM:          up_to(IMP, DataPath).unprotected();
         // Zero, and published as writable all the same: KVM never knew of these four.
-        PCDPHINT:       up_to(NI);
-        PRFMSLC:        up_to(NI);
-        SYSINSTR_128:   up_to(NI);
-        SYSREG_128:     up_to(NI);
-        CLRBHB:         up_to(IMP);
+        PCDPHINT:       up_to(NI, DataPath);
+        PRFMSLC:        up_to(NI, DataPath);
+        SYSINSTR_128:   up_to(NI, DataPath);
+        SYSREG_128:     up_to(NI, DataPath);
+        CLRBHB:         up_to(IMP, DataPath).unprotected();
         // As PCDPHINT.
-        PAC_frac:       up_to(NI);
-        BC:             up_to(IMP);
-        MOPS:           up_to(IMP);
-        APA3:           up_to(PAuth_LR).when(vm(PTRAUTH)).fixed();
-        GPA3:           up_to(IMP).when(vm(PTRAUTH)).fixed();
-        RPRES:          up_to(IMP);
-        WFxT:           up_to(IMP).when(kvm(WFXT));
+        PAC_frac:       up_to(NI, DataPath);
+        BC:             up_to(IMP, DataPath).unprotected();
+        MOPS:           up_to(IMP, enables!(HCRX_EL2: MSCEn, MCE2)
+                              .and(mirrored("kvm_hyp_handle_mops"))).unprotected();
+        // As ID_AA64ISAR1_EL1.API.
+        APA3:           up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
+                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)));
+        GPA3:           up_to(IMP, PAUTH_GENERIC).when(vm(PTRAUTH)).fixed();
+        RPRES:          up_to(IMP, DataPath)
+                        .needs(&[need!(IMP: ID_AA64MMFR1_EL1.AFP, IMP)]).unprotected();
+        WFxT:           up_to(IMP, mirrored("kvm_handle_wfx")).when(kvm(WFXT))
+                        .untrappable("HCR_EL2.TWI and TWE trap WFI and WFE with it, if at all")
+                        .unprotected();
     }
-    ID_AA64ISAR3_EL1 {
-        FPRCVT:         up_to(IMP);
-        LSUI:           up_to(IMP);
-        OCCMO:          denied("its cache maintenance is not looked after");
-        LSFE:           up_to(IMP);
+    ID_AA64ISAR3_EL1 unless vm(PROTECTED) {
+        FPRCVT:         up_to(IMP, DataPath);
+        LSUI:           up_to(IMP, DataPath);
+        OCCMO:          denied("cpufeature keeps no system-wide safe value of it")
+                        .untrappable("HCR_EL2.TPCP traps it with DC CIVAC only");
+        LSFE:           up_to(IMP, DataPath);
         PACM:           denied("HCRX_EL2.PACMEn is never set");
         TLBIW:          denied("nested TLB maintenance does not know it");
-        FAMINMAX:       up_to(IMP);
-        CPA:            denied("its controls in SCTLR2_EL1 are not looked after");
+        FAMINMAX:       up_to(IMP, DataPath);
+        CPA:            denied("its controls in SCTLR2_EL1 are not looked after")
+                        .untrappable("its instructions have no trap; SCTLR2_EL1's bits do");
     }
     ID_AA64MMFR0_EL1 {
-        ECV:            up_to(CNTPOFF).nested(up_to(IMP));
-        FGT:            up_to(FGT2);
-        EXS:            up_to(IMP).nested(up_to(NI));
+        ECV:            up_to(CNTPOFF, TIMER).nested(up_to(IMP, TIMER)).unprotected();
+        FGT:            up_to(FGT2, Inert)
+                        .nested(up_to(FGT2, state!(HFGRTR_EL2, HFGITR_EL2, HFGRTR2_EL2)
+                                      .and(mirrored("triage_sysreg_trap")))).unprotected();
+        EXS:            up_to(IMP, own!(SCTLR_EL1)).nested(up_to(NI, Inert));
         // A guest hypervisor can't have stage 2 pages that are smaller than the host's.
-        TGRAN4_2:       up_to(_52_BIT).exact(NI)
-                        .nested(force(TGRAN4).force_when(host(STAGE2_4K), IMP)
-                        .force_when(kernel(PAGE_OVER_4K), NI).always());
-        TGRAN64_2:      up_to(IMP).exact(NI)
-                        .nested(force(TGRAN64).force_when(host(STAGE2_64K), IMP).always());
-        TGRAN16_2:      up_to(_52_BIT).exact(NI)
-                        .nested(force(TGRAN16).force_when(host(STAGE2_16K), IMP)
-                        .force_when(kernel(PAGE_OVER_16K), NI).always());
-        TGRAN4:         up_to(_52_BIT);
-        TGRAN64:        up_to(IMP);
-        TGRAN16:        up_to(_52_BIT);
-        BIGENDEL0:      up_to(IMP);
-        SNSMEM:         up_to(IMP).nested(up_to(NI));
-        BIGEND:         up_to(IMP);
-        ASIDBITS:       up_to(_16).fixed();
-        PARANGE:        up_to(_56).nested(up_to(_48));
+        TGRAN4_2:       up_to(_52_BIT, Inert).exact(NI)
+                        .nested(force(TGRAN4, STAGE_2).force_when(host(STAGE2_4K), IMP)
+                        .force_when(kernel(PAGE_OVER_4K), NI).always()).protected(exactly(TGRAN4));
+        TGRAN64_2:      up_to(IMP, Inert).exact(NI)
+                        .nested(force(TGRAN64, STAGE_2).force_when(host(STAGE2_64K), IMP).always())
+                        .protected(exactly(TGRAN64));
+        TGRAN16_2:      up_to(_52_BIT, Inert).exact(NI)
+                        .nested(force(TGRAN16, STAGE_2).force_when(host(STAGE2_16K), IMP)
+                        .force_when(kernel(PAGE_OVER_16K), NI).always())
+                        .protected(exactly(TGRAN16));
+        // ERETAx and VNCR_EL2 are emulated for addresses of 48 bits.
+        TGRAN4:         up_to(_52_BIT, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1))
+                        .protected(at_most(IMP));
+        TGRAN64:        up_to(IMP, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1));
+        TGRAN16:        up_to(_52_BIT, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1))
+                        .protected(at_most(IMP));
+        BIGENDEL0:      up_to(IMP, own!(SCTLR_EL1));
+        SNSMEM:         up_to(IMP, Inert).nested(up_to(NI, Inert));
+        BIGEND:         up_to(IMP, own!(SCTLR_EL1));
+        ASIDBITS:       up_to(_16, own!(TCR_EL1)).nested(up_to(_16, own!(TCR_EL1)).fixed());
+        // 56 bits need descriptors of 128 bits.
+        PARANGE:        up_to(_52, own!(TCR_EL1)).cuts().nested(up_to(_48, STAGE_1))
+                        .protected(at_most(_40));
     }
     ID_AA64MMFR1_EL1 {
-        ECBHB:          up_to(IMP);
-        CMOW:           up_to(IMP).nested(up_to(NI));
-        TIDCP1:         up_to(IMP);
+        ECBHB:          up_to(IMP, DataPath).unprotected();
+        // Zero, and published as writable all the same: cpufeature keeps no safe value of it.
+        CMOW:           up_to(NI, own!(SCTLR_EL1));
+        TIDCP1:         up_to(IMP, own!(SCTLR_EL1)).unprotected();
         // TLB invalidations may be intermediate: the weaker promise.
-        nTLBPA:         up_to(NI);
-        AFP:            up_to(IMP);
-        HCX:            up_to(IMP);
-        ETS:            up_to(ETS3).nested(up_to(NI));
-        TWED:           up_to(IMP);
-        XNX:            up_to(IMP).fixed();
-        SpecSEI:        up_to(IMP).higher_safe();
-        PAN:            up_to(PAN3);
-        LO:             up_to(IMP);
-        HPDS:           up_to(HPDS2);
-        VH:             up_to(IMP).fixed().nested(up_to(IMP).force_when(vm(E2H0), NI));
-        VMIDBits:       up_to(_16).fixed();
-        HAFDBS:         up_to(HDBSS).nested(up_to(AF));
+        nTLBPA:         up_to(NI, DataPath);
+        AFP:            up_to(IMP, DataPath).unprotected();
+        HCX:            up_to(IMP, Inert).nested(up_to(IMP, state!(HCRX_EL2))).unprotected();
+        ETS:            up_to(ETS3, DataPath).nested(up_to(NI, DataPath))
+                        .needs(&[mirror!(ETS2: ID_MMFR5_EL1.ETS, 2),
+                                 mirror!(ETS3: ID_MMFR5_EL1.ETS, 3)]).protected(at_most(IMP));
+        TWED:           up_to(IMP, own!(SCTLR_EL1)).unprotected();
+        XNX:            up_to(IMP, Inert).nested(up_to(IMP, STAGE_2).fixed())
+                        .needs(&[mirror!(IMP: ID_MMFR4_EL1.XNX, IMP)]).unprotected();
+        // More of it is a warning: nothing bounds it.
+        SpecSEI:        up_to(15, Inert).higher_safe();
+        PAN:            up_to(PAN3, own!(SCTLR_EL1))
+                        .needs(&[mirror!(IMP: ID_MMFR3_EL1.PAN, PAN),
+                                 mirror!(PAN2: ID_MMFR3_EL1.PAN, PAN2)]);
+        LO:             up_to(IMP, enables!(HCR_EL2: TLOR).and(mirrored("trap_loregion")))
+                        .unprotected();
+        HPDS:           up_to(HPDS2, state!(TCR_EL1))
+                        .needs(&[mirror!(HPDS2: ID_MMFR4_EL1.HPDS, HPDS2)]);
+        VH:             up_to(IMP, Inert)
+                        .nested(up_to(IMP, state!(HCR_EL2)).force_when(vm(E2H0), NI).fixed())
+                        .unprotected();
+        VMIDBits:       up_to(_16, Inert).nested(up_to(_16, STAGE_2).fixed());
+        HAFDBS:         up_to(HDBSS, state!(TCR_EL1)).nested(up_to(AF, STAGE_1))
+                        .needs(&[need!(HAFT: ID_AA64MMFR3_EL1.TCRX, IMP)]).protected(at_most(DBM));
     }
     ID_AA64MMFR2_EL1 {
-        E0PD:           up_to(IMP);
-        EVT:            up_to(TTLBxS).fixed();
-        BBM:            up_to(_3).nested(up_to(_0));
-        TTL:            up_to(IMP).nested(force(IMP));
-        FWB:            up_to(IMP).fixed();
-        IDS:            up_to(EL3).fixed();
-        AT:             up_to(IMP);
-        ST:             up_to(_48_47).nested(up_to(_39));
-        NV:             up_to(NI).fixed().ignores_host();
+        E0PD:           up_to(IMP, state!(TCR_EL1));
+        EVT:            up_to(TTLBxS, Inert).nested(up_to(TTLBxS, state!(HCR_EL2)).fixed())
+                        .unprotected();
+        BBM:            up_to(_3, DataPath).nested(up_to(_0, DataPath)).protected(at_most(_2));
+        TTL:            up_to(IMP, DataPath)
+                        .nested(force(IMP, mirrored("compute_tlb_inval_range")));
+        FWB:            up_to(IMP, Inert).nested(up_to(IMP, state!(HCR_EL2)).fixed()).unprotected();
+        IDS:            up_to(EL3, mirrored("triage_sysreg_trap"))
+                        .nested(up_to(EL3, mirrored("triage_sysreg_trap")).fixed())
+                        .protected(at_most(IMP));
+        AT:             up_to(IMP, own!(SCTLR_EL1));
+        ST:             up_to(_48_47, own!(TCR_EL1)).nested(up_to(_39, STAGE_1)).unprotected();
+        NV:             up_to(NI, Inert).fixed().ignores_host();
         CCIDX:          denied("CCSIDR_EL1 has its 32-bit format");
-        VARange:        up_to(_52).nested(up_to(_48));
-        IESB:           up_to(IMP);
-        LSM:            up_to(IMP);
-        UAO:            up_to(IMP);
-        CnP:            up_to(IMP);
+        VARange:        up_to(_52, own!(TCR_EL1)).nested(up_to(_48, STAGE_1)).unprotected();
+        IESB:           up_to(IMP, own!(SCTLR_EL1));
+        LSM:            up_to(IMP, own!(SCTLR_EL1))
+                        .needs(&[mirror!(IMP: ID_MMFR4_EL1.LSM, IMP)]).unprotected();
+        UAO:            up_to(IMP, DataPath);
+        CnP:            up_to(IMP, own!(TTBR0_EL1, TTBR1_EL1));
     }
-    // kvm_idregs_enforce_dependencies() has the last word on S1PIE and S1POE.
-    ID_AA64MMFR3_EL1 {
-        Spec_FPACC:     denied("nobody has looked at what it takes");
+    ID_AA64MMFR3_EL1 unless vm(PROTECTED) {
+        Spec_FPACC:     denied("cpufeature keeps no system-wide safe value of it")
+                        .untrappable("it is how the CPU speculates");
         ADERR:          denied("errors are injected without a look at their type");
         SDERR:          denied("errors are injected without a look at their type");
         ANERR:          denied("errors are injected without a look at their type");
@@ -582,42 +828,56 @@ const TABLE: &[Limits] = limits! {
         MEC:            denied("it is about Realms, which KVM does not emulate");
         AIE:            denied("MAIR2_EL1 and AMAIR2_EL1 are not switched");
         S2POE:          denied("stage 2 permissions are not overlaid");
-        S1POE:          up_to(IMP).when(kernel(POE));
+        S1POE:          up_to(IMP, enables!(HCRX_EL2: TCR2En)
+                              .and(state!(POR_EL0, POR_EL1, TCR2_EL1))).when(kernel(POE))
+                        .needs(&[need!(IMP: ID_AA64ISAR2_EL1.ATS1A, IMP).clears(),
+                                 need!(IMP: ID_AA64MMFR1_EL1.HPDS, IMP).clears(),
+                                 need!(IMP: ID_AA64MMFR3_EL1.TCRX, IMP).clears()]);
         S2PIE:          denied("stage 2 permissions are not indirect");
-        S1PIE:          up_to(IMP);
-        SCTLRX:         up_to(IMP);
-        TCRX:           up_to(IMP);
+        S1PIE:          up_to(IMP, enables!(HCRX_EL2: TCR2En)
+                              .and(state!(PIR_EL1, PIRE0_EL1, TCR2_EL1)))
+                        .needs(&[need!(IMP: ID_AA64ISAR2_EL1.ATS1A, IMP).clears(),
+                                 need!(IMP: ID_AA64MMFR3_EL1.TCRX, IMP).clears()]);
+        SCTLRX:         up_to(IMP, enables!(HCRX_EL2: SCTLR2En).and(state!(SCTLR2_EL1)))
+                        .needs(&[need!(IMP: ID_AA64MMFR1_EL1.HCX, IMP).when(vm(EL2))]);
+        TCRX:           up_to(IMP, enables!(HCRX_EL2: TCR2En).and(state!(TCR2_EL1)))
+                        .needs(&[need!(IMP: ID_AA64MMFR1_EL1.HCX, IMP).when(vm(EL2))]);
     }
     // Either FEAT_VHE without FEAT_E2H0, and what FEAT_NV2 needs, or FEAT_E2H0 without either.
     ID_AA64MMFR4_EL1 {
-        MTEFGT:         denied("nobody has looked at what it takes");
+        MTEFGT:         denied("HFGRTR_EL2 and its like have no bits for it in KVM");
         SCRX:           denied("it is about EL3, which KVM does not emulate");
-        TEV:            denied("nobody has looked at what it takes");
-        TPS:            denied("nobody has looked at what it takes");
+        TEV:            denied("its registers are not switched");
+        TPS:            denied("its registers are not switched");
         SRMASK:         denied("the mask registers are not switched");
         TLBID:          denied("nested TLB maintenance does not know domains");
         E3DSE:          denied("it is about EL3, which KVM does not emulate");
-        EAESR:          denied("nobody has looked at what it takes");
+        EAESR:          denied("aborts are injected without the syndrome that it adds");
         RMEGDI:         denied("it is about Realms, which KVM does not emulate");
-        E2H0:           up_to(IMP).fixed().nested(force(NI_NV1).force_when(vm(E2H0), IMP));
-        NV_frac:        up_to(NV3).nested(up_to(NV3).force_when(not(host(FEAT_NV2P1)), NV2_ONLY)
-                        .force_when(vm(E2H0), NV_NV2));
+        E2H0:           up_to(IMP, Inert)
+                        .nested(force(NI_NV1, state!(HCR_EL2)).force_when(vm(E2H0), IMP).fixed())
+                        .unprotected();
+        NV_frac:        up_to(NV3, Inert)
+                        .nested(up_to(NV3, state!(VNCR_EL2))
+                                .force_when(not(host(FEAT_NV2P1)), NV2_ONLY)
+                                .force_when(vm(E2H0), NV_NV2)).unprotected();
         FGWTE3:         denied("it is about EL3, which KVM does not emulate");
-        HACDBS:         denied("nobody has looked at what it takes");
+        HACDBS:         denied("HACDBSBR_EL2 and HACDBSCONS_EL2 are not emulated");
         ASID2:          denied("a second ASID is not looked after");
-        EIESB:          denied("nobody has looked at what it takes");
+        EIESB:          denied("SErrors are injected without the order that it promises");
         PoPS:           denied("its cache maintenance is not looked after");
     }
     CTR_EL0 {
         TminLine:       denied("cpufeature keeps no system-wide safe value of it");
-        DIC:            up_to(1);
-        IDC:            up_to(1);
-        // Higher ones are reserved.
-        CWG:            up_to(9).fixed();
-        ERG:            up_to(9).fixed();
-        DminLine:       up_to(15);
+        DIC:            up_to(1, CACHES);
+        IDC:            up_to(1, CACHES);
+        // A larger granule promises less: nothing bounds them.
+        CWG:            up_to(15, CACHES).fixed();
+        ERG:            up_to(15, CACHES).fixed();
+        // No more than KVM's own CCSIDR_EL1 can say.
+        DminLine:       up_to(9, CACHES);
         // A VM that takes care of a VIPT cache works with a PIPT one.
-        L1Ip:           up_to(PIPT).exact(VIPT).least(VIPT);
-        IminLine:       up_to(15);
+        L1Ip:           up_to(PIPT, CACHES).exact(VIPT).least(VIPT);
+        IminLine:       up_to(9, CACHES);
     }
 };

@@ -2,13 +2,118 @@
 
 //! What KVM can say of a field: the verbs of `limits.rs`.
 
-use super::facts::{
-    not,
-    Condition, //
+use super::{
+    cpufeature::{
+        Register,
+        SysReg, //
+    },
+    facts::{
+        not,
+        Condition, //
+    },
+    needs::Need, //
 };
 
-/// What bounds a field.
+/// Why KVM can virtualize what a row allows. `tests/c.rs` holds it against what the rest of
+/// KVM says.
 #[derive(Clone, Copy)]
+pub(crate) enum Class {
+    /// The CPU does it: nothing is to be enabled, switched or emulated, and nothing traps. Denied, it
+    /// is usable all the same.
+    DataPath,
+    /// As `DataPath`, but KVM can trap its instructions, and does where the VM does not have it and
+    /// the host has fine-grained traps.
+    Trapped,
+    /// Control bits of registers that are the guest's own: KVM switches these as they are. Denied, it
+    /// is usable all the same.
+    Own(&'static [SysReg]),
+    /// No more than a number to the VM: it is about exception levels, a security state or caches
+    /// that the VM does not have or that KVM looks after.
+    Inert,
+    /// KVM has a part in it.
+    Virtual(Virtual),
+}
+
+/// What KVM does for a field.
+#[derive(Clone, Copy)]
+pub(crate) struct Virtual {
+    /// Bits that it sets in a control register of EL2's.
+    pub(crate) enables: Option<(&'static Register, u64)>,
+    /// Registers that it switches, or emulates.
+    pub(crate) state: &'static [SysReg],
+    /// The function that does in software what the field promises.
+    pub(crate) mirrored: Option<&'static str>,
+}
+
+impl Virtual {
+    const NOTHING: Self = Self {
+        enables: None,
+        state: &[],
+        mirrored: None,
+    };
+}
+
+/// KVM sets bits in a control register of EL2's: `HCR_EL2` or `HCRX_EL2`.
+pub(crate) const fn enables(register: &'static Register, bits: u64) -> Class {
+    Class::Virtual(Virtual {
+        enables: Some((register, bits)),
+        ..Virtual::NOTHING
+    })
+}
+
+/// KVM switches or emulates registers.
+pub(crate) const fn state(registers: &'static [SysReg]) -> Class {
+    Class::Virtual(Virtual {
+        state: registers,
+        ..Virtual::NOTHING
+    })
+}
+
+/// KVM does in software what the field promises, in a function of that name.
+pub(crate) const fn mirrored(function: &'static str) -> Class {
+    Class::Virtual(Virtual {
+        mirrored: Some(function),
+        ..Virtual::NOTHING
+    })
+}
+
+impl Class {
+    /// What KVM does for either.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        let (Self::Virtual(this), Self::Virtual(other)) = (self, other) else {
+            panic!("only what KVM does can be more than one thing");
+        };
+        Self::Virtual(Virtual {
+            enables: match this.enables {
+                Some(_) => this.enables,
+                None => other.enables,
+            },
+            state: if this.state.is_empty() {
+                other.state
+            } else {
+                this.state
+            },
+            mirrored: match this.mirrored {
+                Some(_) => this.mirrored,
+                None => other.mirrored,
+            },
+        })
+    }
+
+    /// What it is called, for people and for scripts.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::DataPath => "data-path",
+            Self::Trapped => "trapped",
+            Self::Own(_) => "own",
+            Self::Inert => "inert",
+            Self::Virtual(_) => "virtual",
+        }
+    }
+}
+
+/// What bounds a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     /// The host's value, at most this one.
     AtMost(u8),
@@ -30,11 +135,21 @@ pub(crate) struct Override {
 /// A value that KVM once handed out, and accepts for that reason.
 #[derive(Clone, Copy)]
 pub(crate) struct Once {
-    /// The value; the host's, if there is none.
-    pub(crate) value: Option<u8>,
-    /// What the host must have, and what is meant then; else not implemented is meant.
+    pub(crate) value: Old,
+    /// What the host must have.
     pub(crate) host: Option<u8>,
     pub(crate) condition: Condition,
+}
+
+/// Which value that is, and what is meant by it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Old {
+    /// This one: not implemented is meant, or the limit if only some hosts had it.
+    Value(u8),
+    /// What the host has: the limit is meant.
+    Host,
+    /// All above the limit that the host has: the limit is meant.
+    Above,
 }
 
 /// How values of a field compare.
@@ -48,15 +163,19 @@ pub(crate) enum Order {
     Exact(u8),
 }
 
-/// What a policy says of a VM without EL2, or of one with EL2.
+/// What a policy says of a VM without EL2, of one with EL2, or of a protected one.
 #[derive(Clone, Copy)]
 pub(crate) struct Bound {
     pub(crate) verb: Verb,
+    /// Why KVM can virtualize that; nothing, if there is nothing to virtualize.
+    pub(crate) class: Option<Class>,
     pub(crate) overrides: [Option<Override>; 3],
     /// Judged before it is asked whether the VM has run.
     pub(crate) always: bool,
     /// Userspace can't ask for less.
     pub(crate) least: Option<u8>,
+    /// Userspace can't change it.
+    pub(crate) fixed: bool,
     pub(crate) once: Option<Once>,
 }
 
@@ -65,10 +184,9 @@ pub(crate) struct Bound {
 pub(crate) struct Policy {
     pub(crate) bound: Bound,
     pub(crate) nested: Option<Bound>,
+    pub(crate) protected: Option<Bound>,
     pub(crate) order: Order,
     pub(crate) signed: bool,
-    /// Userspace can't change it.
-    pub(crate) fixed: bool,
     /// Below the least value, this one alone is possible.
     pub(crate) or: Option<u8>,
     /// What it is once the VM has an interrupt controller: the value on a condition, else not
@@ -76,6 +194,10 @@ pub(crate) struct Policy {
     pub(crate) irqchip: Option<(Condition, u8)>,
     /// Why VMs can't have it, if it is denied.
     pub(crate) why: Option<&'static str>,
+    /// What it implies of other fields.
+    pub(crate) needs: &'static [Need],
+    /// Why VMs can use it all the same where it is denied, or where userspace asked for less.
+    pub(crate) untrappable: Option<&'static str>,
 }
 
 /// A value of a field that KVM has something to say about: none has more than eight bits.
@@ -84,45 +206,60 @@ const fn byte(value: u64) -> u8 {
     value as u8
 }
 
-const fn policy(verb: Verb) -> Policy {
+const fn policy(verb: Verb, class: Option<Class>) -> Policy {
     Policy {
         bound: Bound {
             verb,
+            class,
             overrides: [None; 3],
             always: false,
             least: None,
+            fixed: false,
             once: None,
         },
         nested: None,
+        protected: None,
         order: Order::LowerSafe,
         signed: false,
-        fixed: false,
         or: None,
         irqchip: None,
         why: None,
+        needs: &[],
+        untrappable: None,
     }
 }
 
-/// The host's value, but at most this one, as a number of the field's sign.
-pub(crate) const fn up_to(value: u64) -> Policy {
-    policy(Verb::AtMost(byte(value)))
+/// The host's value, but at most this one, as a number of the field's sign, and why KVM can
+/// virtualize that.
+pub(crate) const fn up_to(value: u64, class: Class) -> Policy {
+    policy(Verb::AtMost(byte(value)), Some(class))
 }
 
 /// This value, whatever the host has.
-pub(crate) const fn force(value: u64) -> Policy {
-    policy(Verb::Force(byte(value)))
+pub(crate) const fn force(value: u64, class: Class) -> Policy {
+    policy(Verb::Force(byte(value)), Some(class))
+}
+
+/// As `up_to()` in a protected VM, of which what the row says holds as well.
+pub(crate) const fn at_most(value: u64) -> Policy {
+    policy(Verb::AtMost(byte(value)), None)
+}
+
+/// As `force()` in a protected VM, of which what the row says holds as well.
+pub(crate) const fn exactly(value: u64) -> Policy {
+    policy(Verb::Force(byte(value)), None)
 }
 
 /// Not implemented, and userspace can't change that.
 pub(crate) const fn denied(why: &'static str) -> Policy {
-    let mut policy = policy(Verb::Denied).fixed();
+    let mut policy = policy(Verb::Denied, None).fixed();
     policy.why = Some(why);
     policy
 }
 
 /// Reserved bits that are zero, and yet published as writable.
 pub(crate) const fn res0() -> Policy {
-    policy(Verb::Zero)
+    policy(Verb::Zero, None)
 }
 
 impl Policy {
@@ -153,9 +290,22 @@ impl Policy {
         self.instead(condition, Some(byte(value)))
     }
 
+    /// Where it is denied, or userspace asked for less, VMs can use it all the same: why no trap and
+    /// no control bit can keep them from it.
+    pub(crate) const fn untrappable(mut self, why: &'static str) -> Self {
+        self.untrappable = Some(why);
+        self
+    }
+
+    /// What it implies of other fields.
+    pub(crate) const fn needs(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
     /// Userspace can't change it.
     pub(crate) const fn fixed(mut self) -> Self {
-        self.fixed = true;
+        self.bound.fixed = true;
         self
     }
 
@@ -210,7 +360,7 @@ impl Policy {
     /// A value is accepted, and ignored.
     pub(crate) const fn ignores(self, value: u64) -> Self {
         self.once(Once {
-            value: Some(byte(value)),
+            value: Old::Value(byte(value)),
             host: None,
             condition: Condition::ALWAYS,
         })
@@ -219,13 +369,22 @@ impl Policy {
     /// The host's value is accepted, and ignored.
     pub(crate) const fn ignores_host(self) -> Self {
         self.once(Once {
-            value: None,
+            value: Old::Host,
             host: None,
             condition: Condition::ALWAYS,
         })
     }
 
-    /// Only where the host has this value, which is what is meant.
+    /// As much as the host has is accepted, and cut to the limit.
+    pub(crate) const fn cuts(self) -> Self {
+        self.once(Once {
+            value: Old::Above,
+            host: None,
+            condition: Condition::ALWAYS,
+        })
+    }
+
+    /// Only where the host has this value, and then the limit is meant.
     pub(crate) const fn where_host(self, value: u64) -> Self {
         let once = self.accepted();
         self.once(Once {
@@ -249,14 +408,30 @@ impl Policy {
 
     /// What bounds it if the VM has EL2, instead of all that the row says but its order.
     pub(crate) const fn nested(mut self, other: Self) -> Self {
-        assert!(
-            matches!(other.order, Order::LowerSafe)
-                && !(other.signed || other.fixed)
-                && other.or.is_none()
-                && other.irqchip.is_none(),
-            "order and the like are said once, for both"
-        );
-        self.nested = Some(other.bound);
+        self.nested = Some(other.only_bound());
         self
+    }
+
+    /// What bounds it in a protected VM, likewise.
+    pub(crate) const fn protected(mut self, other: Self) -> Self {
+        self.protected = Some(other.only_bound());
+        self
+    }
+
+    /// Not implemented in a protected VM.
+    pub(crate) const fn unprotected(self) -> Self {
+        self.protected(policy(Verb::Denied, None))
+    }
+
+    const fn only_bound(self) -> Bound {
+        assert!(
+            matches!(self.order, Order::LowerSafe)
+                && !self.signed
+                && self.or.is_none()
+                && self.needs.is_empty()
+                && self.irqchip.is_none(),
+            "order and the like are said once, for all VMs"
+        );
+        self.bound
     }
 }

@@ -19,8 +19,10 @@ use super::{
         DERIVED,
         NUM_REGISTERS, //
     },
+    needs::Lacking,
     policy::{
         Bound,
+        Old,
         Order,
         Policy,
         Verb, //
@@ -48,6 +50,8 @@ pub(crate) enum Rule {
     Least,
     /// The VM has run: only the present value.
     HasRun,
+    /// It implies another field, which the VM lacks.
+    Needs,
 }
 
 impl Rule {
@@ -63,6 +67,7 @@ impl Rule {
             Self::Exact => "exact",
             Self::Least => "least",
             Self::HasRun => "has-run",
+            Self::Needs => "needs",
         }
     }
 }
@@ -78,16 +83,11 @@ pub(crate) struct Row {
     pub(crate) sign: u64,
     /// The limit in its place, with its sign flipped.
     pub(crate) up_to: u64,
-    /// In which VMs there is nothing to know beside that limit.
-    pub(crate) plain: Plain,
-}
-
-/// In which VMs a field has the host's value, at most the limit, whatever else is known of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Plain {
-    InAll,
-    WithoutEl2,
-    InNone,
+    /// Values that mean something, as bits: those with a name, and warnings.
+    pub(crate) values: u64,
+    /// The field has the host's value, at most that limit, in all VMs of which none of these facts
+    /// holds; if there is no such set, it's not that simple in any.
+    pub(crate) plain_but: Option<Flags>,
 }
 
 impl Row {
@@ -102,15 +102,38 @@ impl Row {
         }
         let is_signed = matches!(field.kind, Kind::Signed) || policy.signed;
         let sign = if is_signed { 1 << field.msb } else { 0 };
-        let limit = fits(field, &policy.bound);
-        if let Some(nested) = &policy.nested {
-            if let (Some(limit), Some(nested)) = (limit, fits(field, nested)) {
-                assert!(
-                    nested << field.lsb ^ sign <= limit << field.lsb ^ sign,
-                    "the limit under nested virtualization is above the plain one"
-                );
-            }
+        let mut i = 0;
+        while i < policy.needs.len() {
+            let need = &policy.needs[i];
+            assert!(need.value <= field.max() && need.least <= need.field.max());
+            // What is cut is counted down from the value.
+            assert!(!is_signed || matches!(need.lacking, Lacking::Told));
+            i += 1;
         }
+        let limit = fits(field, &policy.bound);
+        let mut others = Flags::empty();
+        if let Some(nested) = &policy.nested {
+            others = others.with(Fact::EL2);
+            assert!(
+                is_within(fits(field, nested), limit, sign >> field.lsb),
+                "the limit under nested virtualization is above the plain one"
+            );
+        }
+        if let Some(protected) = &policy.protected {
+            others = others.with(Fact::PROTECTED);
+            assert!(
+                is_within(fits(field, protected), limit, sign >> field.lsb),
+                "the limit of protected VMs is above the plain one"
+            );
+        }
+        assert!(
+            has_class(&policy.bound)
+                && match &policy.nested {
+                    Some(nested) => has_class(nested),
+                    None => true,
+                },
+            "why KVM can virtualize it is not said"
+        );
         fits_one(field, policy.or);
         if let Order::Exact(safe) = policy.order {
             fits_one(field, Some(safe));
@@ -136,28 +159,41 @@ impl Row {
                 Some(limit) => limit << field.lsb ^ sign,
                 None => sign,
             },
-            plain: if limit.is_none()
+            // Where the limit has no name, description and policy don't agree on what has one.
+            values: match (limit, policy.order) {
+                (Some(limit), Order::LowerSafe) if field.named >> limit & 1 == 0 => u64::MAX,
+                (_, Order::HigherSafe) => u64::MAX,
+                _ => field.named,
+            },
+            plain_but: if limit.is_none()
                 || policy.bound.overrides[0].is_some()
                 || matches!(policy.order, Order::Exact(_))
             {
-                Plain::InNone
-            } else if policy.nested.is_some() {
-                Plain::WithoutEl2
+                None
             } else {
-                Plain::InAll
+                Some(others)
             },
         }
     }
 
-    /// The general rule.
-    pub(crate) const fn rule(&self) -> Rule {
-        match (self.policy.bound.verb, self.policy.order) {
+    /// The general rule of what bounds it.
+    pub(crate) const fn rule(&self, bound: &Bound) -> Rule {
+        match (bound.verb, self.policy.order) {
             (Verb::Zero, _) => Rule::Reserved,
             (Verb::Denied, _) => Rule::Denied,
-            _ if self.policy.fixed => Rule::Fixed,
+            _ if bound.fixed => Rule::Fixed,
             (_, Order::LowerSafe) => Rule::LowerSafe,
             (_, Order::HigherSafe) => Rule::HigherSafe,
             (_, Order::Exact(_)) => Rule::Exact,
+        }
+    }
+
+    /// What bounds it in a VM without EL2, and in one with it.
+    const fn bounds(&self) -> [&Bound; 2] {
+        let plain = &self.policy.bound;
+        match &self.policy.nested {
+            Some(nested) => [plain, nested],
+            None => [plain, plain],
         }
     }
 
@@ -177,11 +213,14 @@ impl Row {
                 None => flags,
             }
         }
-        let flags = asked(&self.policy.bound);
-        match &self.policy.nested {
-            Some(nested) => flags.union(asked(nested)),
-            None => flags,
+        let mut flags = asked(&self.policy.bound);
+        if let Some(nested) = &self.policy.nested {
+            flags = flags.union(asked(nested));
         }
+        if let Some(protected) = &self.policy.protected {
+            flags = flags.union(asked(protected));
+        }
+        flags
     }
 
     /// Whether there is more to say of values than what compares with the limit.
@@ -189,10 +228,25 @@ impl Row {
         const fn has_rules(bound: &Bound) -> bool {
             bound.always || bound.least.is_some() || bound.once.is_some()
         }
+        // Nobody writes to protected VMs.
         match &self.policy.nested {
             Some(nested) if has_rules(nested) => true,
             _ => has_rules(&self.policy.bound),
         }
+    }
+}
+
+/// Whether it is said why KVM can virtualize what is allowed, if something is.
+const fn has_class(bound: &Bound) -> bool {
+    bound.class.is_some() || matches!(bound.verb, Verb::Denied | Verb::Zero)
+}
+
+/// The highest bit of a field whose values are signed, as the description says.
+#[inline(always)]
+pub(super) const fn sign(field: &Field) -> u64 {
+    match field.kind {
+        Kind::Signed => 1u64.wrapping_shl(field.msb),
+        _ => 0,
     }
 }
 
@@ -202,6 +256,14 @@ const fn fits_one(field: &Field, value: Option<u8>) {
             value as u64 <= field.max(),
             "the field can't hold this value"
         );
+    }
+}
+
+/// Whether a limit is not above another one, if both are limits.
+const fn is_within(limit: Option<u64>, other: Option<u64>, sign: u64) -> bool {
+    match (limit, other) {
+        (Some(limit), Some(other)) => limit ^ sign <= other ^ sign,
+        _ => true,
     }
 }
 
@@ -216,7 +278,9 @@ const fn fits(field: &Field, bound: &Bound) -> Option<u64> {
     }
     fits_one(field, bound.least);
     if let Some(once) = bound.once {
-        fits_one(field, once.value);
+        if let Old::Value(value) = once.value {
+            fits_one(field, Some(value));
+        }
         fits_one(field, once.host);
     }
     match bound.verb {
@@ -247,6 +311,11 @@ pub(crate) struct Limits {
     pub(crate) reserved: u64,
     /// Whether a row [has more to say of values](Row::has_rules).
     pub(crate) has_rules: bool,
+    /// Whether a row needs other fields.
+    pub(crate) has_needs: bool,
+    /// What [`KVM_ARM_GET_REG_WRITABLE_MASKS`](srctree/Documentation/virt/kvm/api.rst) says of it,
+    /// of a VM without EL2 and of one with it.
+    pub(crate) published: [u64; 2],
     /// All facts that conditions of rows ask for.
     pub(crate) asked: Flags,
 }
@@ -291,6 +360,8 @@ impl Limits {
             others: u64::MAX,
             reserved: 0,
             has_rules: false,
+            has_needs: false,
+            published: [0; 2],
             asked: condition.asked(),
         };
         // Rows in the order of fields: the next one is that of the field, or it has none.
@@ -311,31 +382,27 @@ impl Limits {
                 1 => {
                     limits.others &= !field.mask();
                     limits.has_rules |= rows[next].has_rules();
+                    limits.has_needs |= !rows[next].policy.needs.is_empty();
                     limits.asked = limits.asked.union(rows[next].asked());
+                    let bounds = rows[next].bounds();
+                    let mut k = 0;
+                    while k < bounds.len() {
+                        if !bounds[k].fixed {
+                            limits.published[k] |= field.mask();
+                        }
+                        k += 1;
+                    }
                     next += 1;
                 }
                 _ => field_has_two_rows(field.name),
             }
             i += 1;
         }
+        // What userspace has always been told, with reserved bits; with EL2 they ignore writes.
+        if condition.all.contains(Fact::AARCH32) {
+            limits.published = [u32::MAX as u64, 0];
+        }
         limits
-    }
-
-    /// What [`KVM_ARM_GET_REG_WRITABLE_MASKS`](srctree/Documentation/virt/kvm/api.rst) says.
-    pub(super) const fn published(&self) -> u64 {
-        // What userspace has always been told, with reserved bits.
-        if self.condition.all.contains(Fact::AARCH32) {
-            return u32::MAX as u64;
-        }
-        let mut mask = 0;
-        let mut i = 0;
-        while i < self.rows.len() {
-            if !self.rows[i].policy.fixed {
-                mask |= self.rows[i].mask;
-            }
-            i += 1;
-        }
-        mask
     }
 }
 

@@ -33,12 +33,15 @@ use super::{
         DERIVED,
         NUM_REGISTERS, //
     },
-    limits::{
-        LIMITS,
-        PUBLISHED, //
+    limits::LIMITS,
+    needs::{
+        self,
+        Lacking, //
     },
     policy::{
         Bound,
+        Class,
+        Old,
         Order,
         Verb, //
     },
@@ -50,6 +53,8 @@ use super::{
     vm::{
         highest,
         lowest,
+        start,
+        usable,
         with_irqchip, //
     },
 };
@@ -242,5 +247,7 @@ mod c;
 mod compat;
 mod conditions;
 mod defaults;
+mod protected;
 mod reference;
+mod rules;
 mod verdicts;

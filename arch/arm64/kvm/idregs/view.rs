@@ -10,7 +10,15 @@ use kernel::{
 use super::{
     check::Reason,
     cpufeature::Field,
-    facts::Facts,
+    facts::{
+        Fact,
+        Facts, //
+    },
+    needs::Need,
+    policy::{
+        Class,
+        Verb, //
+    },
     row::Rule,
     vm::VmRegister, //
 };
@@ -24,6 +32,10 @@ pub(crate) struct View {
     pub(crate) rule: Rule,
     /// Why VMs can't have it, if it is denied.
     pub(crate) why: Option<&'static str>,
+    /// Why KVM can virtualize it, if there is something to virtualize.
+    pub(crate) class: Option<&'static Class>,
+    /// Why the guest can use it whatever its registers say, if the class doesn't say that.
+    pub(crate) untrappable: Option<&'static str>,
     /// Whether userspace can change it, before the VM runs.
     pub(crate) writable: bool,
     /// What the host has, as a number.
@@ -34,21 +46,56 @@ pub(crate) struct View {
     pub(crate) value: u64,
 }
 
+/// Prints a class, and what it is about.
+fn show_class(class: &Class, file: &SeqFile) {
+    seq_print!(file, " {}", class.name());
+    let registers = match class {
+        Class::Own(registers) => registers,
+        Class::Virtual(does) => {
+            if let Some((register, bits)) = does.enables {
+                let fields = register.fields.iter();
+                for field in fields.filter(|field| bits & field.mask() != 0) {
+                    seq_print!(file, " {}.{}", register.name, field.name);
+                }
+            }
+            if let Some(function) = does.mirrored {
+                seq_print!(file, " {}()", function);
+            }
+            does.state
+        }
+        Class::DataPath | Class::Trapped | Class::Inert => &[],
+    };
+    for register in registers.iter() {
+        seq_print!(file, " {}", register.name);
+    }
+}
+
 impl View {
     fn new(register: &VmRegister<'_>, field: &'static Field, word: u64) -> Self {
         let mut rows = register.limits.rows.iter();
         let row = rows.find(|row| row.mask == field.mask());
-        let rule = match row.map_or(Rule::Reserved, |row| row.rule()) {
+        // Userspace has no say in protected VMs.
+        let is_protected = register.facts.has(Fact::PROTECTED);
+        let is_denied = row.is_some_and(|row| row.bound(&register.facts).verb == Verb::Denied);
+        let rule = match row.map_or(Rule::Reserved, |row| row.rule(row.bound(&register.facts))) {
             rule @ (Rule::Reserved | Rule::Denied) => rule,
-            rule if register.is_there() => rule,
-            _ => Rule::Absent,
+            _ if !register.is_there() => Rule::Absent,
+            _ if is_denied => Rule::Denied,
+            _ if is_protected => Rule::Fixed,
+            rule => rule,
         };
         Self {
             register: register.limits.register.name,
             field,
             rule,
-            why: row.and_then(|row| row.policy.why),
-            writable: register.is_there() && row.is_some_and(|row| row.is_writable()),
+            why: row
+                .and_then(|row| row.policy.why)
+                .or((rule == Rule::Denied).then_some("protected VMs do without")),
+            class: row.and_then(|row| row.bound(&register.facts).class.as_ref()),
+            untrappable: row.and_then(|row| row.policy.untrappable),
+            writable: register.is_there()
+                && !is_protected
+                && row.is_some_and(|row| row.is_writable(&register.facts)),
             host: field.get(register.host),
             limit: field.get(register.limit),
             value: field.get(word),
@@ -81,6 +128,7 @@ impl View {
             rule: match reason {
                 Reason::Impossible if view.rule != Rule::Exact => Rule::Least,
                 Reason::HasRun => Rule::HasRun,
+                Reason::Needs => Rule::Needs,
                 Reason::Impossible | Reason::Limit => view.rule,
             },
             ..view
@@ -104,17 +152,23 @@ impl View {
             if self.writable { "writable" } else { "fixed" },
             self.rule.name()
         );
-        match self.why {
-            Some(why) => seq_print!(file, " ({})\n", why),
-            None => seq_print!(file, "\n"),
+        if let Some(class) = self.class {
+            show_class(class, file);
         }
+        if let Some(why) = self.why {
+            seq_print!(file, " ({})", why);
+        }
+        if let Some(why) = self.untrappable {
+            seq_print!(file, " usable ({})", why);
+        }
+        seq_print!(file, "\n");
     }
 
-    /// Prints a line of `idregs_refused`.
-    pub(crate) fn show_refused(&self, file: &SeqFile) {
+    /// Prints a line of `idregs_refused`, with what the field needs if that is to blame.
+    pub(crate) fn show_refused(&self, file: &SeqFile, need: Option<&Need>) {
         seq_print!(
             file,
-            "{}.{} asked 0x{:x} limit 0x{:x} host 0x{:x} rule {}\n",
+            "{}.{} asked 0x{:x} limit 0x{:x} host 0x{:x} rule {}",
             self.register,
             self.field.name,
             self.value,
@@ -122,5 +176,10 @@ impl View {
             self.host,
             self.rule.name()
         );
+        if let Some(need) = need {
+            let (register, field) = (need.register.name, need.field.name);
+            seq_print!(file, " {}.{} 0x{:x}", register, field, need.least);
+        }
+        seq_print!(file, "\n");
     }
 }

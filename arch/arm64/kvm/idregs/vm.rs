@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The value a VM starts with, which is the most that userspace can ask for, and the least.
+//! What a VM starts with, and the most and the least that userspace can ask for.
 
 use super::{
     facts::{
@@ -8,14 +8,15 @@ use super::{
         Facts, //
     },
     limits::LIMITS,
+    needs,
     policy::{
         Bound,
+        Class,
         Order,
         Verb, //
     },
     row::{
         Limits,
-        Plain,
         Row, //
     }, //
 };
@@ -23,10 +24,10 @@ use super::{
 impl Row {
     /// What bounds it in such a VM.
     pub(crate) fn bound(&self, facts: &Facts<'_>) -> &Bound {
-        match &self.policy.nested {
-            Some(bound) if facts.has(Fact::EL2) => bound,
-            _ => &self.policy.bound,
-        }
+        let of = |bound: &'static Option<Bound>, fact| bound.as_ref().filter(|_| facts.has(fact));
+        of(&self.policy.protected, Fact::PROTECTED)
+            .or_else(|| of(&self.policy.nested, Fact::EL2))
+            .unwrap_or(&self.policy.bound)
     }
 
     /// A value of the field in its place.
@@ -44,12 +45,7 @@ impl Row {
     /// The limit on a host that has `host`, in its place.
     #[inline(always)]
     pub(crate) fn limit(&self, host: u64, facts: &Facts<'_>) -> u64 {
-        let is_plain = match self.plain {
-            Plain::InAll => true,
-            Plain::WithoutEl2 => !facts.has(Fact::EL2),
-            Plain::InNone => false,
-        };
-        if is_plain {
+        if self.plain_but.is_some_and(|others| !facts.has_any(others)) {
             ((host & self.mask) ^ self.sign).min(self.up_to) ^ self.sign
         } else {
             self.bound_limit(host, facts)
@@ -86,21 +82,55 @@ impl Row {
     /// field's own order; of two values, the one that is not the limit.
     pub(crate) fn least(&self, limit: u64, facts: &Facts<'_>) -> u64 {
         let policy = self.policy;
-        if !self.is_writable() {
-            return limit & self.mask;
+        let limit = limit & self.mask;
+        if !self.is_writable(facts) {
+            return limit;
         }
         match (policy.order, policy.or, self.bound(facts).least) {
             (Order::Exact(safe), _, _) => self.place(safe),
             (Order::HigherSafe, _, _) => self.mask ^ self.sign,
             (Order::LowerSafe, Some(or), _) => self.place(or),
             (Order::LowerSafe, None, Some(least)) => self.place(least),
-            (Order::LowerSafe, None, None) => self.sign,
+            (Order::LowerSafe, None, None) => self.named().fold(limit, |least, value| {
+                if self.is_higher(least, value) {
+                    value
+                } else {
+                    least
+                }
+            }),
         }
     }
 
+    /// Whether a value, in its place, is higher than another one.
+    #[inline(always)]
+    pub(crate) fn is_higher(&self, value: u64, other: u64) -> bool {
+        value ^ self.sign > other ^ self.sign
+    }
+
+    /// All values that mean something, in their place.
+    fn named(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..=self.field.max())
+            .map(|value| value.wrapping_shl(self.field.lsb))
+            .filter(|word| self.has_meaning(*word))
+    }
+
+    /// Whether a value, in its place, means something.
+    pub(crate) fn has_meaning(&self, word: u64) -> bool {
+        self.values.wrapping_shr(self.field.get(word) as u32) & 1 != 0
+    }
+
+    /// Whether a guest can use what the host has, whatever the field says.
+    fn is_usable(&self, facts: &Facts<'_>) -> bool {
+        self.policy.untrappable.is_some()
+            || matches!(
+                self.bound(facts).class,
+                Some(Class::DataPath | Class::Own(_))
+            )
+    }
+
     /// Whether userspace can change it, before the VM runs.
-    pub(crate) const fn is_writable(&self) -> bool {
-        !self.policy.fixed && !self.field.is_reserved()
+    pub(crate) fn is_writable(&self, facts: &Facts<'_>) -> bool {
+        !self.bound(facts).fixed && !self.field.is_reserved()
     }
 }
 
@@ -111,9 +141,9 @@ impl Limits {
         LIMITS.get(index)
     }
 
-    /// The value a VM starts with, where the host has `host`.
+    /// The most that a VM can have, where the host has `host`.
     #[inline(always)]
-    fn default(&self, host: u64, facts: &Facts<'_>) -> u64 {
+    fn highest(&self, host: u64, facts: &Facts<'_>) -> u64 {
         if !self.condition.holds(facts) {
             return 0;
         }
@@ -130,7 +160,7 @@ pub(crate) struct VmRegister<'a> {
     pub(crate) facts: Facts<'a>,
     /// What the host has.
     pub(crate) host: u64,
-    /// What the VM starts with, and the most that it can have.
+    /// The most that the VM can have.
     pub(crate) limit: u64,
 }
 
@@ -145,7 +175,7 @@ impl<'a> VmRegister<'a> {
             limits,
             facts,
             host,
-            limit: limits.default(host, &facts),
+            limit: limits.highest(host, &facts),
         })
     }
 
@@ -166,16 +196,34 @@ impl<'a> VmRegister<'a> {
     }
 }
 
-/// The value a VM starts with in a register, and the most that it can have; zero if there is none
-/// of that index.
+/// The most that a VM can have in a register; zero if there is none of that index.
 #[inline(always)]
 pub(crate) fn highest(index: usize, facts: &Facts<'_>) -> u64 {
     VmRegister::new(index, facts).map_or(0, |register| register.limit)
 }
 
+/// Gives a VM the values that it starts with in its first registers: the most that it can have, but
+/// for what would lack what it needs.
+#[inline(always)]
+pub(crate) fn start(words: &mut [u64], facts: &Facts<'_>) {
+    for (index, word) in words.iter_mut().enumerate() {
+        *word = highest(index, facts);
+    }
+    needs::start(words, facts);
+}
+
 /// The least that userspace can ask for in each field of a register.
 pub(crate) fn lowest(index: usize, facts: &Facts<'_>) -> u64 {
     VmRegister::new(index, facts).map_or(0, |register| register.least())
+}
+
+/// The bits of a register that a guest can use whatever they say.
+pub(crate) fn usable(index: usize, facts: &Facts<'_>) -> u64 {
+    VmRegister::new(index, facts).map_or(0, |register| {
+        let rows = register.limits.rows.iter();
+        let rows = rows.filter(|row| register.is_there() && row.is_usable(&register.facts));
+        rows.fold(0, |mask, row| mask | row.mask)
+    })
 }
 
 /// What becomes of a register's value when KVM knows the VM's interrupt controller.

@@ -166,46 +166,162 @@ mod suite {
         );
     }
 
-    /// VMs with EL2 were told that the host has the double lock.
+    /// VMs were told that there is a double lock, which KVM never had.
     #[test]
     fn double_lock() {
-        let host = host! { like sane(); ID_AA64DFR0_EL1.DoubleLock = NI };
-        let has = reads!(ID_AA64DFR0_EL1.DoubleLock, IMP);
+        let none = host! { like sane(); ID_AA64DFR0_EL1.DoubleLock = NI };
         let lacks = reads!(ID_AA64DFR0_EL1.DoubleLock, NI);
 
-        assert_eq!(
-            writes!([EL2], &host, ID_AA64DFR0_EL1.DoubleLock = IMP),
-            lacks
-        );
-        assert_eq!(
-            writes!(ran[EL2], &host, ID_AA64DFR0_EL1.DoubleLock = IMP),
-            lacks
-        );
-        assert_eq!(
-            writes!([], &host, ID_AA64DFR0_EL1.DoubleLock = IMP),
-            Refused(Reason::Limit)
-        );
-        assert_eq!(
-            writes!([EL2], &host, ID_AA64DFR0_EL1.DoubleLock = 1),
-            Refused(Reason::Limit)
-        );
-        assert_eq!(
-            writes!([EL2], &host, ID_AA64DFR0_EL1.DoubleLock = 14),
-            Reads(14)
-        );
-        // Where the host has it, it can be had, and be done without.
+        for host in [&none, &sane()] {
+            for verdict in [
+                writes!([], host, ID_AA64DFR0_EL1.DoubleLock = IMP),
+                writes!([EL2], host, ID_AA64DFR0_EL1.DoubleLock = IMP),
+                writes!(ran [], host, ID_AA64DFR0_EL1.DoubleLock = IMP),
+                writes!([], host, ID_AA64DFR0_EL1.DoubleLock = NI),
+            ] {
+                assert_eq!(verdict, lacks);
+            }
+            for value in [1, 14] {
+                assert_eq!(
+                    writes!([], host, ID_AA64DFR0_EL1.DoubleLock = value),
+                    Refused(Reason::Limit)
+                );
+            }
+        }
+    }
+
+    /// Above what KVM virtualizes, it once gave VMs what the host has.
+    #[test]
+    fn more_than_kvm_can_do() {
+        let host = host! {
+            like sane();
+            ID_AA64ISAR1_EL1.LS64 = LS64_ACCDATA,
+            ID_AA64ISAR1_EL1.API = PAuth_LR,
+            ID_AA64MMFR0_EL1.PARANGE = _56,
+            ID_AA64PFR0_EL1.RAS = V2,
+            ID_DFR0_EL1.CopTrc = IMP,
+        };
+        let host = &host;
+        let refused = Refused(Reason::Limit);
+
         for (verdict, wanted) in [
             (
-                writes!([EL2], &sane(), ID_AA64DFR0_EL1.DoubleLock = IMP),
-                has,
+                writes!([], host, ID_AA64ISAR1_EL1.LS64 = LS64_ACCDATA),
+                reads!(ID_AA64ISAR1_EL1.LS64, LS64_V),
             ),
             (
-                writes!([EL2], &sane(), ID_AA64DFR0_EL1.DoubleLock = NI),
-                lacks,
+                writes!(ran [], host, ID_AA64ISAR1_EL1.LS64 = LS64_ACCDATA),
+                reads!(ID_AA64ISAR1_EL1.LS64, LS64_V),
+            ),
+            (writes!([], host, ID_AA64ISAR1_EL1.LS64 = LS64WB), refused),
+            (
+                writes!([], &sane(), ID_AA64ISAR1_EL1.LS64 = LS64_ACCDATA),
+                refused,
+            ),
+            (
+                writes!([PTRAUTH], host, ID_AA64ISAR1_EL1.API = PAuth_LR),
+                reads!(ID_AA64ISAR1_EL1.API, FPACCOMBINE),
+            ),
+            (
+                writes!([], host, ID_AA64MMFR0_EL1.PARANGE = _56),
+                reads!(ID_AA64MMFR0_EL1.PARANGE, _52),
+            ),
+            (
+                writes!([EL2], host, ID_AA64MMFR0_EL1.PARANGE = _56),
+                refused,
+            ),
+            (
+                writes!([], host, ID_AA64PFR0_EL1.RAS = V2),
+                reads!(ID_AA64PFR0_EL1.RAS, V1P1),
+            ),
+            (
+                writes!([AARCH32], host, ID_DFR0_EL1.CopTrc = IMP),
+                reads!(ID_DFR0_EL1.CopTrc, NI),
             ),
         ] {
             assert_eq!(verdict, wanted);
         }
+    }
+
+    /// What has no name in the Arm ARM is refused, though it is below the limit.
+    #[test]
+    fn values_without_a_meaning() {
+        let host = host! {
+            like sane();
+            ID_AA64ISAR0_EL1.ATOMIC = IMP,
+            ID_AA64MMFR0_EL1.TGRAN4 = IMP,
+            ID_AA64MMFR1_EL1.SpecSEI = NI,
+        };
+        let host = &host;
+
+        for refused in [
+            writes!([], host, ID_AA64ISAR0_EL1.ATOMIC = 1),
+            writes!([PMU], host, ID_AA64DFR0_EL1.PMUVer = 2),
+            writes!([], host, ID_AA64MMFR0_EL1.TGRAN4 = 14),
+        ] {
+            assert_eq!(refused, Refused(Reason::Limit));
+        }
+        assert_eq!(writes!([], host, ID_AA64ISAR0_EL1.ATOMIC = NI), Reads(0));
+        assert_eq!(writes!([], host, ID_AA64MMFR0_EL1.TGRAN4 = NI), Reads(15));
+        // More of a warning is always fine.
+        assert_eq!(writes!([], host, ID_AA64MMFR1_EL1.SpecSEI = 2), Reads(2));
+        let host = host! { like sane(); ID_AA64MMFR1_EL1.SpecSEI = 2 };
+        assert_eq!(starts_with!([], &host, ID_AA64MMFR1_EL1.SpecSEI), 2);
+    }
+
+    /// Without EL2, what is about EL2 can be lowered; with it, it is what KVM emulates.
+    #[test]
+    fn what_is_about_el2() {
+        let host = host! {
+            like sane();
+            ID_AA64MMFR1_EL1.VH = IMP,
+            ID_AA64MMFR1_EL1.XNX = IMP,
+            ID_AA64MMFR1_EL1.VMIDBits = _16,
+            ID_AA64MMFR2_EL1.EVT = TTLBxS,
+            ID_AA64MMFR2_EL1.FWB = IMP,
+            ID_AA64MMFR2_EL1.IDS = IMP,
+            ID_AA64MMFR0_EL1.ASIDBITS = _16,
+        };
+        let host = &host;
+
+        for (plain, nested) in [
+            (
+                writes!([], host, ID_AA64MMFR1_EL1.VH = NI),
+                writes!([EL2], host, ID_AA64MMFR1_EL1.VH = NI),
+            ),
+            (
+                writes!([], host, ID_AA64MMFR1_EL1.XNX = NI),
+                writes!([EL2], host, ID_AA64MMFR1_EL1.XNX = NI),
+            ),
+            (
+                writes!([], host, ID_AA64MMFR1_EL1.VMIDBits = _8),
+                writes!([EL2], host, ID_AA64MMFR1_EL1.VMIDBits = _8),
+            ),
+            (
+                writes!([], host, ID_AA64MMFR2_EL1.EVT = NI),
+                writes!([EL2], host, ID_AA64MMFR2_EL1.EVT = NI),
+            ),
+            (
+                writes!([], host, ID_AA64MMFR2_EL1.FWB = NI),
+                writes!([EL2], host, ID_AA64MMFR2_EL1.FWB = NI),
+            ),
+            (
+                writes!([], host, ID_AA64MMFR2_EL1.IDS = 0),
+                writes!([EL2], host, ID_AA64MMFR2_EL1.IDS = 0),
+            ),
+            (
+                writes!([], host, ID_AA64MMFR0_EL1.ASIDBITS = _8),
+                writes!([EL2], host, ID_AA64MMFR0_EL1.ASIDBITS = _8),
+            ),
+        ] {
+            assert_eq!(plain, Reads(0));
+            assert_eq!(nested, Refused(Reason::Limit));
+        }
+        assert_eq!(writes!([], host, ID_AA64MMFR4_EL1.E2H0 = NI), Reads(15));
+        assert_eq!(
+            writes!([EL2], host, ID_AA64MMFR4_EL1.E2H0 = NI),
+            Refused(Reason::Limit)
+        );
     }
 
     /// VMs with EL2 have no MTE, and were nevertheless told about some of it.

@@ -105,8 +105,8 @@ mod suite {
     fn conditions() -> impl Iterator<Item = Condition> {
         rows().flat_map(|(limits, row, _)| {
             let policy = row.policy;
-            let bounds = [Some(policy.bound), policy.nested].into_iter().flatten();
-            let of_bounds = bounds.flat_map(|bound| {
+            let bounds = [Some(policy.bound), policy.nested, policy.protected];
+            let of_bounds = bounds.into_iter().flatten().flat_map(|bound| {
                 let instead = bound.overrides.map(|o| o.map(|o| o.condition));
                 let once = bound.once.map(|once| once.condition);
                 Iterator::chain(instead.into_iter(), [once])

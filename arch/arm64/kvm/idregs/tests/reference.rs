@@ -34,10 +34,11 @@ impl Reference {
     }
 
     pub(super) fn bound(&self) -> Bound {
-        match self.row.policy.nested {
-            Some(bound) if self.flags & flags(&[EL2]) != 0 => bound,
-            _ => self.row.policy.bound,
-        }
+        let policy = self.row.policy;
+        let of = |bound: Option<Bound>, fact| bound.filter(|_| self.flags & flags(&[fact]) != 0);
+        of(policy.protected, PROTECTED)
+            .or(of(policy.nested, EL2))
+            .unwrap_or(policy.bound)
     }
 
     /// The value that the VM starts with.
@@ -72,12 +73,20 @@ impl Reference {
             return value;
         };
         let is_it = match once.value {
-            Some(handed_out) => value == handed_out.into(),
-            None => value == self.host,
+            Old::Value(handed_out) => value == handed_out.into(),
+            Old::Host => value == self.host,
+            Old::Above => {
+                let [value, limit, host] =
+                    [value, self.limit(), self.host].map(|value| number(self.row, value));
+                (limit + 1..=host).contains(&value)
+            }
         };
         let is_host = once.host.is_none() || once.host.map(u64::from) == Some(self.host);
         if is_it && is_host && holds(&once.condition, self.flags) {
-            once.host.map_or(self.row.field.not_implemented, u64::from)
+            match (once.value, once.host) {
+                (Old::Value(_), None) => self.row.field.not_implemented,
+                _ => self.limit(),
+            }
         } else {
             value
         }
@@ -90,8 +99,20 @@ impl Reference {
             Order::HigherSafe => number(row, value) > number(row, limit),
             Order::Exact(safe) => value == safe.into(),
         };
-        let changes = !row.policy.fixed && !row.field.is_reserved() && self.is_there();
-        value == limit || changes && is_less
+        let changes = !self.bound().fixed && !row.field.is_reserved() && self.is_there();
+        value == limit || changes && is_less && self.has_meaning(value)
+    }
+
+    /// Whether a value has a name, or fields of that kind have values without.
+    pub(super) fn has_meaning(&self, value: u64) -> bool {
+        let Row { field, policy, .. } = self.row;
+        let has_name = |value: u64| field.named >> value & 1 != 0;
+        let is_nameless = match (policy.bound.verb, policy.order) {
+            (Verb::AtMost(limit), Order::LowerSafe) => !has_name(limit.into()),
+            (_, Order::HigherSafe) => true,
+            _ => false,
+        };
+        is_nameless || has_name(value)
     }
 
     pub(super) fn is_possible(&self, value: u64) -> bool {
