@@ -18,6 +18,7 @@ enum id_reg_rule { ID_REG_LOWER_SAFE, ID_REG_HIGHER_SAFE, ID_REG_EXACT };
 
 /* Bits of a register, and what the VM can have there. */
 struct id_reg_field {
+	__u32 reg;
 	int msb, lsb;
 	enum id_reg_rule rule;
 	__u64 highest, lowest;
@@ -46,6 +47,37 @@ static inline enum id_reg_rule id_reg_rule(__u32 reg, int lsb)
 		return lsb == ID_MMFR4_EL1_SpecSEI_SHIFT ? ID_REG_HIGHER_SAFE : ID_REG_LOWER_SAFE;
 	default:
 		return ID_REG_LOWER_SAFE;
+	}
+}
+
+/* Whether the Arm ARM has a name for a value: KVM takes no other, even if it is below the highest. */
+static inline bool id_reg_has_meaning(__u32 reg, int lsb, __u64 value)
+{
+	switch (reg) {
+	case SYS_ID_PFR1_EL1:
+		return lsb != ID_PFR1_EL1_GIC_SHIFT || value != 2;
+	case SYS_ID_DFR0_EL1:
+		if (lsb == ID_DFR0_EL1_PerfMon_SHIFT)
+			return value != 1 && value != 2;
+		return lsb != ID_DFR0_EL1_MMapDbg_SHIFT || !value || value > 3;
+	case SYS_ID_ISAR3_EL1:
+		return lsb != ID_ISAR3_EL1_SIMD_SHIFT || value != 2;
+	case SYS_ID_ISAR4_EL1:
+		if (lsb == ID_ISAR4_EL1_SynchPrim_frac_SHIFT)
+			return value != 1 && value != 2;
+		return lsb != ID_ISAR4_EL1_WithShifts_SHIFT || value != 2;
+	case SYS_ID_AA64DFR0_EL1:
+		return lsb != ID_AA64DFR0_EL1_PMUVer_SHIFT || (value != 2 && value != 3);
+	case SYS_ID_AA64ISAR0_EL1:
+		return lsb != ID_AA64ISAR0_EL1_ATOMIC_SHIFT || value != 1;
+	case SYS_ID_AA64ISAR2_EL1:
+		return lsb != ID_AA64ISAR2_EL1_WFxT_SHIFT || value != 1;
+	case SYS_ID_AA64MMFR0_EL1:
+		return lsb != ID_AA64MMFR0_EL1_ASIDBITS_SHIFT || value != 1;
+	case SYS_ID_AA64MMFR1_EL1:
+		return lsb != ID_AA64MMFR1_EL1_VMIDBits_SHIFT || value != 1;
+	default:
+		return true;
 	}
 }
 
@@ -79,6 +111,7 @@ static inline int id_reg_width(__u32 reg, int lsb)
 static inline struct id_reg_field id_reg_field(__u32 reg, int lsb, __u64 highest, __u64 lowest)
 {
 	struct id_reg_field f = {
+		.reg = reg,
 		.msb = lsb + id_reg_width(reg, lsb) - 1,
 		.lsb = lsb,
 		.rule = id_reg_rule(reg, lsb),
@@ -117,6 +150,9 @@ static inline __u64 id_reg_fit(const struct id_reg_field *f, __u64 value)
 		return f->highest;
 	if (id_reg_is_lower(f, value, f->lowest))
 		return f->lowest;
+	/* None of these is negative. */
+	while (!id_reg_has_meaning(f->reg, f->lsb, value))
+		value--;
 	return value;
 }
 

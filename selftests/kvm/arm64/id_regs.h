@@ -182,9 +182,10 @@ static inline bool id_vm_is_possible(const struct id_vm *config)
 #define ID_VM_GICR	0x8100000
 
 /* A VM with one vCPU, that is initialized but has not run. */
-static inline struct kvm_vm *id_vm_create(const struct id_vm *config, struct kvm_vcpu **vcpu)
+static inline struct kvm_vm *__id_vm_create(const struct id_vm *config, struct vm_shape shape,
+					    struct kvm_vcpu **vcpu)
 {
-	struct kvm_vm *vm = vm_create_barebones();
+	struct kvm_vm *vm = ____vm_create(shape);
 	struct kvm_vcpu_init init = {};
 
 	if (config->mte)
@@ -194,6 +195,11 @@ static inline struct kvm_vm *id_vm_create(const struct id_vm *config, struct kvm
 	init.features[0] = config->features;
 	vcpu_ioctl(*vcpu, KVM_ARM_VCPU_INIT, &init);
 	return vm;
+}
+
+static inline struct kvm_vm *id_vm_create(const struct id_vm *config, struct kvm_vcpu **vcpu)
+{
+	return __id_vm_create(config, VM_SHAPE_DEFAULT, vcpu);
 }
 
 /* Without page tables, which vgic_v3_setup() wants. */
@@ -214,13 +220,32 @@ static inline void id_vm_create_vgic_v3(struct kvm_vm *vm)
 
 /*
  * Have the guest read all registers: its MMU is off, and it stores each to an address where
- * nothing is.
+ * nothing is.  @code is what it has at ID_VM_CODE.
  */
-static inline void id_vm_read(const struct id_vm *config, struct kvm_vm *vm,
-			      struct kvm_vcpu *vcpu, u64 *values)
+static inline void id_vm_run(struct kvm_vcpu *vcpu, u32 *code, u64 *values)
 {
 	struct kvm_run *run = vcpu->run;
-	u32 *code;
+
+	for (int i = 0; i < NUM_ID_REGS; i++) {
+		*code++ = 0xd5200000 | id_regs[i].encoding;	/* mrs x0, <register> */
+		*code++ = 0xf9000020;				/* str x0, [x1] */
+	}
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), ID_VM_CODE);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[1]), ID_VM_MMIO);
+
+	for (int i = 0; i < NUM_ID_REGS; i++) {
+		vcpu_run(vcpu);
+		TEST_ASSERT(run->exit_reason == KVM_EXIT_MMIO &&
+			    run->mmio.phys_addr == ID_VM_MMIO && run->mmio.is_write,
+			    "the guest did not read %s", id_regs[i].name);
+		memcpy(&values[i], run->mmio.data, sizeof(values[i]));
+	}
+}
+
+/* What a VM needs besides KVM_ARM_VCPU_INIT before it runs. */
+static inline void id_vm_finalize(const struct id_vm *config, struct kvm_vm *vm,
+				  struct kvm_vcpu *vcpu)
+{
 	int sve = KVM_ARM_VCPU_SVE;
 
 	if (config->irqchip == VGIC_V3)
@@ -237,24 +262,16 @@ static inline void id_vm_read(const struct id_vm *config, struct kvm_vm *vm,
 		vcpu_device_attr_set(vcpu, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT,
 				     NULL);
 	}
+}
 
+/* As id_vm_run(), in a VM that has no code yet. */
+static inline void id_vm_read(const struct id_vm *config, struct kvm_vm *vm,
+			      struct kvm_vcpu *vcpu, u64 *values)
+{
+	id_vm_finalize(config, vm, vcpu);
 	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, ID_VM_CODE, 0,
 				    vm_adjust_num_guest_pages(vm->mode, 1), 0);
-	code = addr_gpa2hva(vm, ID_VM_CODE);
-	for (int i = 0; i < NUM_ID_REGS; i++) {
-		*code++ = 0xd5200000 | id_regs[i].encoding;	/* mrs x0, <register> */
-		*code++ = 0xf9000020;				/* str x0, [x1] */
-	}
-	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), ID_VM_CODE);
-	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[1]), ID_VM_MMIO);
-
-	for (int i = 0; i < NUM_ID_REGS; i++) {
-		vcpu_run(vcpu);
-		TEST_ASSERT(run->exit_reason == KVM_EXIT_MMIO &&
-			    run->mmio.phys_addr == ID_VM_MMIO && run->mmio.is_write,
-			    "the guest did not read %s", id_regs[i].name);
-		memcpy(&values[i], run->mmio.data, sizeof(values[i]));
-	}
+	id_vm_run(vcpu, addr_gpa2hva(vm, ID_VM_CODE), values);
 }
 
 #endif

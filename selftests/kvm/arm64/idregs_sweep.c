@@ -12,6 +12,9 @@
  * but the first, registers that are as in the first one are left out. Also what
  * KVM_ARM_GET_REG_WRITABLE_MASKS says, and what the guest reads where that is something else; and
  * what the host lets programs see of its own ID registers.
+ *
+ * With an argument, say only what VMs start with: the argument is the name of a machine that the
+ * host was made to look like, and stands before the VM's.
  */
 #include "id_regs.h"
 
@@ -132,6 +135,29 @@ static void sweep_vm(const struct id_vm *config)
 	}
 }
 
+/* The registers that a VM starts with. */
+static void show_start(const char *machine, const struct id_vm *config)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	if (!id_vm_is_possible(config))
+		return;
+	vm = id_vm_create(config, &vcpu);
+	for (unsigned int i = 0; i < NUM_ID_REGS; i++) {
+		u64 word = vcpu_get_reg(vcpu, id_reg(i));
+		char text[32];
+
+		snprintf(text, sizeof(text), "%016lx", word);
+		if (config == id_vms)
+			strcpy(first[i], text);
+		else if (!strcmp(first[i], text))
+			continue;
+		printf("vm %s/%s %s %s\n", machine, config->name, id_regs[i].name, text);
+	}
+	kvm_vm_free(vm);
+}
+
 #define show_host(name)	printf("host %s %016lx\n", #name, (u64)read_sysreg_s(SYS_##name))
 
 static void show_hosts_registers(void)
@@ -148,11 +174,18 @@ static void show_hosts_registers(void)
 	show_host(CTR_EL0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static u64 masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
-	struct kvm_vm *vm = vm_create_barebones();
+	struct kvm_vm *vm;
 
+	if (argc > 1) {
+		for (int i = 0; i < ARRAY_SIZE(id_vms); i++)
+			show_start(argv[1], &id_vms[i]);
+		return 0;
+	}
+
+	vm = vm_create_barebones();
 	show_hosts_registers();
 	TEST_ASSERT(!id_vm_get_range(vm, 0, masks), "KVM_ARM_GET_REG_WRITABLE_MASKS failed");
 	for (int i = 0; i < ARRAY_SIZE(masks); i++) {

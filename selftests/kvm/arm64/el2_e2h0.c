@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * el2_e2h0 - What a hypervisor with HCR_EL2.E2H=0 may set takes effect
+ *
+ * KVM runs virtual EL2 at EL1, and translates SCTLR_EL2 and TCR_EL2 to the
+ * registers of EL1. Run code with and without each bit, and look for what the
+ * bit does.
+ */
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+#include <asm/sysreg.h>
+
+/* What virtual EL2 maps, in blocks of 1GB. All but MMIO are the VM's memory. */
+#define VA_MMIO		0x40000000ULL
+#define VA_NO_AF	0x80000000ULL	/* without the access flag */
+#define VA_TABLE_RO	0xc0000000ULL	/* read-only in the table descriptor */
+#define VA_GUARDED	0x100000000ULL	/* guarded, for BTI */
+
+#define DESC_BLOCK	1ULL
+#define DESC_TABLE	3ULL
+#define DESC_DEVICE	BIT(2)
+#define DESC_AF		BIT(10)
+#define DESC_GP		BIT(50)
+#define DESC_TABLE_RO	BIT(62)
+
+/* TCR_EL2 when E2H is 0: T0SZ=25, cacheable, shareable, PS=40 bits, RES1 */
+#define EL2_TCR_BASE	(25 | BIT(8) | BIT(10) | (3 << 12) | (2 << 16) | BIT(23) | BIT(31))
+#define EL2_TCR_TBI	BIT(20)
+#define EL2_TCR_HA	BIT(21)
+#define EL2_TCR_HPD	BIT(24)
+#define EL2_TCR_TBID	BIT(29)
+
+#define EL2_SCTLR_BASE	(SCTLR_ELx_M | SCTLR_ELx_C | SCTLR_ELx_I)
+
+/* Stage 2 with 4K pages that starts at a level which T0SZ doesn't allow */
+
+/*
+ * One page: code that runs to code_done, and vectors. x0 is data, x1 a page of
+ * MMIO, x2 an address or other data. Instructions that an assembler may not
+ * know are numbers.
+ */
+extern char code_pacia[], code_pacib[], code_pacda[], code_pacdb[];
+extern char code_svc[], code_ldar[], code_ldr[], code_str[], code_br[], code_landing[];
+extern char code_eretaa[], code_hacr[], code_imo[], code_vectors[];
+
+asm(".pushsection .text\n"
+	".balign 4096\n"
+	"code_pacia:	.inst 0xdac10040\n"	/* pacia x0, x2 */
+	"			b	code_done\n"
+	"code_pacib:	.inst 0xdac10440\n"
+	"			b	code_done\n"
+	"code_pacda:	.inst 0xdac10840\n"
+	"			b	code_done\n"
+	"code_pacdb:	.inst 0xdac10c40\n"
+	"			b	code_done\n"
+	"code_svc:		svc	#0\n"
+	"			b	code_done\n"
+	"code_ldar:		ldar	x0, [x2]\n"
+	"			b	code_done\n"
+	"code_ldr:		ldr	x0, [x2]\n"
+	"			b	code_done\n"
+	"code_str:		str	x0, [x2]\n"
+	"			b	code_done\n"
+	"code_br:		br	x2\n"
+	"code_landing:	hint	#36\n"		/* bti j */
+	"			adr	x3, 1f\n"
+	"			br	x3\n"
+	"1:			hint	#25\n"		/* paciasp */
+	"			b	code_done\n"
+	"code_eretaa:	adr	x0, code_done\n"
+	"			.inst 0xdac103e0\n"	/* pacia x0, sp */
+	"			msr	elr_el2, x0\n"
+	"			mov	x3, #0x3c9\n"	/* EL2h */
+	"			msr	spsr_el2, x3\n"
+	"			isb\n"
+	"			.inst 0xd69f0bff\n"	/* eretaa */
+	"code_hacr:		msr	s3_4_c1_c1_7, x2\n"
+	"			mrs	x0, s3_4_c1_c1_7\n"
+	"			b	code_done\n"
+	"code_imo:		mov	x3, #0x80000000\n"	/* RW, IMO */
+	"			orr	x3, x3, #16\n"
+	"			msr	hcr_el2, x3\n"
+	"			mov	x3, #0x3c5\n"	/* EL1h */
+	"			msr	spsr_el2, x3\n"
+	"			adr	x3, code_done\n"
+	"			msr	elr_el2, x3\n"
+	"			isb\n"
+	"			eret\n"
+	"code_done:		str	x0, [x1]\n"
+	"			b	.\n"
+	".balign 2048\n"
+	"code_vectors:\n"
+	".rept 16\n"
+	".balign 128\n"
+	"			str	x0, [x1, #8]\n"
+	"			b	.\n"
+	".endr\n"
+	".balign 2048\n"
+	".popsection");
+
+struct result {
+	bool exception;
+	u64 x0;
+	u64 pstate;
+	u64 esr;
+};
+
+#define DATA	0x1234560ULL
+
+static bool runs(struct result *r)
+{
+	return !r->exception;
+}
+
+static bool faults(struct result *r)
+{
+	return r->exception;
+}
+
+static bool signs(struct result *r)
+{
+	return runs(r) && r->x0 != DATA;
+}
+
+static bool signs_top_byte(struct result *r)
+{
+	return runs(r) && r->x0 >> 56;
+}
+
+static bool sets_ssbs(struct result *r)
+{
+	return r->exception && (r->pstate & PSR_SSBS_BIT);
+}
+
+static bool leaves_pan(struct result *r)
+{
+	return r->exception && !(r->pstate & PSR_PAN_BIT);
+}
+
+#define ID(reg, field)	.id_reg = KVM_ARM64_SYS_REG(SYS_##reg), .id_mask = reg##_##field##_MASK
+
+/* With bits, each test runs without them, too, and must see no effect then. */
+static const struct test {
+	const char *name;
+	char *code;
+	bool (*effect)(struct result *r);
+	u64 sctlr, tcr;
+	u64 sctlr_always, tcr_always;
+	u64 x2;
+	bool pauth;
+	u64 id_reg, id_mask;
+} tests[] = {
+	{ "EnIA", code_pacia, signs, SCTLR_ELx_ENIA, .pauth = true },
+	{ "EnIB", code_pacib, signs, SCTLR_ELx_ENIB, .pauth = true },
+	{ "EnDA", code_pacda, signs, SCTLR_ELx_ENDA, .pauth = true },
+	{ "EnDB", code_pacdb, signs, SCTLR_ELx_ENDB, .pauth = true },
+	{ "ERETAA", code_eretaa, runs, .sctlr_always = SCTLR_ELx_ENIA, .pauth = true },
+	{ "TBID", code_pacia, signs_top_byte, 0, EL2_TCR_TBID, SCTLR_ELx_ENIA, EL2_TCR_TBI,
+	  .pauth = true },
+	{ "DSSBS", code_svc, sets_ssbs, SCTLR_ELx_DSSBS, ID(ID_AA64PFR1_EL1, SSBS) },
+	{ "SPAN", code_svc, leaves_pan, ID(ID_AA64MMFR1_EL1, PAN) },
+	{ "nAA", code_ldar, runs, SCTLR_EL2_nAA, .x2 = 9, ID(ID_AA64MMFR2_EL1, AT) },
+	{ "BT", code_br, faults, SCTLR_EL2_BT, .x2 = VA_GUARDED, ID(ID_AA64PFR1_EL1, BT) },
+	{ "HA", code_ldr, runs, 0, EL2_TCR_HA, .x2 = VA_NO_AF, ID(ID_AA64MMFR1_EL1, HAFDBS) },
+	{ "HPD", code_str, runs, 0, EL2_TCR_HPD, .x2 = VA_TABLE_RO, ID(ID_AA64MMFR1_EL1, HPDS) },
+	/* These must leave no trace in the host's log. */
+	{ "HACR_EL2", code_hacr, runs },
+	{ "IMO without FMO", code_imo, runs },
+};
+
+static void set_sysreg(struct kvm_vcpu *vcpu, u32 reg, u64 val)
+{
+	vcpu_set_reg(vcpu, KVM_ARM64_SYS_REG(reg), val);
+}
+
+static gpa_t map_blocks(struct kvm_vm *vm)
+{
+	gpa_t l1 = vm_alloc_page_table(vm), l2 = vm_alloc_page_table(vm);
+	u64 *pgd = addr_gpa2hva(vm, l1), *pmd = addr_gpa2hva(vm, l2);
+
+	pgd[0] = DESC_BLOCK | DESC_AF;
+	pgd[1] = DESC_BLOCK | DESC_AF | DESC_DEVICE | VA_MMIO;
+	pgd[2] = DESC_BLOCK;
+	pgd[3] = DESC_TABLE | DESC_TABLE_RO | l2;
+	pgd[4] = DESC_BLOCK | DESC_AF | DESC_GP;
+
+	for (u64 i = 0; i < 512; i++)
+		pmd[i] = DESC_BLOCK | DESC_AF | (i << 21);
+
+	return l1;
+}
+
+/* Returns false if the VM hasn't what the test is about. */
+static bool run(const struct test *t, bool on, struct result *r)
+{
+	struct kvm_vcpu_init init;
+	struct kvm_vcpu *vcpu;
+	gpa_t pgd, code, data;
+	struct kvm_vm *vm;
+	bool supported;
+
+	vm = vm_create(1);
+	kvm_get_default_vcpu_target(vm, &init);
+	init.features[0] |= BIT(KVM_ARM_VCPU_HAS_EL2) | BIT(KVM_ARM_VCPU_HAS_EL2_E2H0);
+	if (t->pauth)
+		init.features[0] |= BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) |
+				    BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
+	vcpu = aarch64_vcpu_add(vm, 0, &init, t->code);
+	kvm_arch_vm_finalize_vcpus(vm);
+
+	supported = !t->id_mask || (vcpu_get_reg(vcpu, t->id_reg) & t->id_mask);
+	if (!supported)
+		goto out;
+
+	pgd = map_blocks(vm);
+	code = addr_gva2gpa(vm, (gva_t)t->code);
+	data = addr_gva2gpa(vm, vm_alloc_page(vm));
+
+	set_sysreg(vcpu, SYS_HCR_EL2, HCR_EL2_RW);
+	set_sysreg(vcpu, SYS_MAIR_EL2, 0xff);
+	set_sysreg(vcpu, SYS_TTBR0_EL2, pgd);
+	set_sysreg(vcpu, SYS_VBAR_EL2, addr_gva2gpa(vm, (gva_t)code_vectors));
+	set_sysreg(vcpu, SYS_TCR_EL2, EL2_TCR_BASE | t->tcr_always | (on ? t->tcr : 0));
+	set_sysreg(vcpu, SYS_SCTLR_EL2, EL2_SCTLR_BASE | t->sctlr_always | (on ? t->sctlr : 0));
+
+	if (t->code == code_br)
+		data = addr_gva2gpa(vm, (gva_t)code_landing);
+
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[0]), DATA);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[1]), VA_MMIO);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[2]), data + t->x2);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), code);
+
+	vcpu_run(vcpu);
+	TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_MMIO);
+
+	r->exception = vcpu->run->mmio.phys_addr != VA_MMIO;
+	r->x0 = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.regs[0]));
+	r->pstate = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.pstate));
+	r->esr = vcpu_get_reg(vcpu, KVM_ARM64_SYS_REG(SYS_ESR_EL2));
+out:
+	kvm_vm_free(vm);
+	return supported;
+}
+
+static void check(const struct test *t)
+{
+	struct result r;
+	bool on = true;
+
+	do {
+		if ((t->pauth && !kvm_has_cap(KVM_CAP_ARM_PTRAUTH_ADDRESS)) || !run(t, on, &r)) {
+			ksft_test_result_skip("%s\n", t->name);
+			return;
+		}
+		if (t->effect(&r) != on) {
+			ksft_print_msg("with%s: exception %d, x0 %lx, pstate %lx, ESR_EL2 %lx\n",
+				       on ? "" : "out", r.exception, r.x0, r.pstate, r.esr);
+			ksft_test_result_fail("%s\n", t->name);
+			return;
+		}
+		on = !on;
+	} while (!on && (t->sctlr || t->tcr));
+
+	ksft_test_result_pass("%s\n", t->name);
+}
+
+int main(void)
+{
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_EL2_E2H0));
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(tests));
+	for (int i = 0; i < ARRAY_SIZE(tests); i++)
+		check(&tests[i]);
+
+	ksft_finished();
+}
