@@ -7,6 +7,7 @@
 #   CPU      emulator's CPU model            APPEND   more kernel parameters
 #   SMP MEM  CPUs, memory in MB              ACCEL    tcg, or kvm (lane amd)
 #   TIMEOUT  seconds, 0 for none             OPTIONS  more options for QEMU
+#   QEMU     program to take for qemu-system-*
 #
 # Exit status: JOB's; 124 after TIMEOUT; 125 if the guest did not end JOB.
 set -euo pipefail
@@ -50,8 +51,9 @@ append="quiet panic=-1 log_buf_len=1M"
 [[ $job ]] || append+=" TERM=${TERM:-linux}"
 
 qemu() {
-	need "$1" "$2"
-	run=("$1" -accel "$accel" -smp "${SMP:-2}" -m "${MEM:-2048}"
+	local program=${QEMU:-$1}
+	need "$program" "$2${QEMU:+ (scripts/setup.sh arm64 fetches a newer one)}"
+	run=("$program" -accel "$accel" -smp "${SMP:-2}" -m "${MEM:-2048}"
 	     -nodefaults -display none -no-reboot
 	     -kernel "$kernel" -initrd "$tmp/initrd" -append "$append ${APPEND-}"
 	     "${@:3}")

@@ -128,6 +128,8 @@ as_root() {
 kmake() {
 	local tree=$1 build=$2 arch=$3
 	shift 3
+	# Hosts can be made up there.
+	[ "$arch" != arm64 ] || set -- "CFLAGS_cpufeature.o=-include $ROOT/scripts/host.c" "$@"
 	# Another rustdoc may come first in PATH.
 	make -C "$tree/linux" O="$tree/build/$build" CLIPPY=1 ARCH="$arch" LLVM="$LLVM" \
 		RUSTC="$RUSTC" RUSTDOC="$(dirname "$RUSTC")/rustdoc" BINDGEN="$BINDGEN" \

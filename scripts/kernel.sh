@@ -28,7 +28,7 @@ done
 state() {
 	git -C "$tree/linux" ls-tree HEAD . tools/ | grep -vP '\t(Documentation|tools|tools/testing)$'
 	git -C "$tree/linux" diff HEAD | sha256sum
-	cat "${fragments[@]}" | sha256sum
+	cat "${fragments[@]}" "$ROOT/scripts/host.c" | sha256sum
 	"$RUSTC" --version
 	"$BINDGEN" --version
 	"clang$LLVM" --version | head -n 1

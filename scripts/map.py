@@ -64,6 +64,7 @@ def build():
     generated = build_dir / "rust/kernel/generated_cpufeature.rs"
     generated.parent.mkdir(parents=True, exist_ok=True)
     generated.write_text(run("awk", "-f", HERE / "arch/arm64/tools/gen-sysreg-rs.awk", sysreg,
+                             linux / "arch/arm64/include/asm/sysreg.h",
                              failed="sysreg can't be translated"))
     # What bindgen makes of the enumeration.
     header = (HERE / "arch/arm64/kvm/idregs.h").read_text()
@@ -154,6 +155,8 @@ class Field:
             yield f"zero unless {self.needs}"
         if self.nested != "-":
             yield f"in a VM with EL2: {self.nested}"
+        if self.protected != "-":
+            yield f"in a protected VM: {self.protected}"
 
 
 def read(host):

@@ -20,6 +20,8 @@ mod cpufeature;
 mod facts;
 #[path = "../arch/arm64/kvm/idregs/limits.rs"]
 mod limits;
+#[path = "../arch/arm64/kvm/idregs/needs.rs"]
+mod needs;
 #[path = "../arch/arm64/kvm/idregs/policy.rs"]
 mod policy;
 #[path = "../arch/arm64/kvm/idregs/row.rs"]
@@ -40,8 +42,10 @@ use facts::{
     NUM_REGISTERS, //
 };
 use limits::LIMITS;
+use needs::Lacking;
 use policy::{
     Bound,
+    Old,
     Order,
     Policy,
     Verb, //
@@ -158,14 +162,41 @@ impl Said {
         }
         if let Some(once) = bound.once {
             let mut note = match once.value {
-                Some(number) => format!("{} accepted", value(number)),
-                None => "the host's value accepted".into(),
+                Old::Value(number) => format!("{} accepted", value(number)),
+                Old::Host => "the host's value accepted".into(),
+                Old::Above => "all that the host has accepted".into(),
             };
             if let Some(host) = once.host {
                 note += &format!(" if the host has {}", value(host));
             }
             note += &conditional(once.condition, "with", "without");
-            notes.push(format!("{note}, reads as {}", or_none(once.host)));
+            let reads = match (once.value, once.host) {
+                (Old::Value(_), None) => or_none(None),
+                _ => "the limit".into(),
+            };
+            notes.push(format!("{note}, reads as {reads}"));
+        }
+        for need in policy.needs {
+            let other = Named::new(need.register.name, need.field);
+            notes.push(format!(
+                "{} needs {}.{} {}{}{}",
+                named.name(need.value),
+                need.register.name,
+                need.field.name,
+                other.name(need.least),
+                conditional(need.condition, "with", "without"),
+                match need.lacking {
+                    Lacking::Cut => "",
+                    Lacking::Cleared => ", else it is cleared",
+                    Lacking::Told => ", else it is told",
+                }
+            ));
+        }
+        if let Some(class) = &bound.class {
+            notes.push(format!("class {}", class.name()));
+        }
+        if let Some(why) = policy.untrappable {
+            notes.push(format!("usable whatever it says: {why}"));
         }
 
         Self {
@@ -269,7 +300,7 @@ fn host() -> Result<Option<Words>, String> {
 }
 
 fn print(host: Option<&Words>) {
-    print!("register\tfield\tmsb\tlsb\tclass\trule\tnested\tneeds\tconditions\tnotes");
+    print!("register\tfield\tmsb\tlsb\tclass\trule\tnested\tprotected\tneeds\tconditions\tnotes");
     print!("\twritable\torder\tsigned\twhy\tvalues");
     println!("{}", host.map_or("", |_| "\thost\tbecomes\tgets\tleast"));
 
@@ -280,16 +311,21 @@ fn print(host: Option<&Words>) {
             let row = limits.rows.iter().find(|row| row.mask == field.mask());
             let said =
                 row.map_or_else(Said::nothing, |row| Said::of(named, row, &row.policy.bound));
-            let nested =
-                row.and_then(|row| Some(Said::of(named, row, row.policy.nested.as_ref()?)));
-            let nested = match nested {
-                Some(nested) if nested != said => {
-                    let clauses = [nested.rule, nested.conditions, nested.notes];
-                    join(clauses.into_iter().filter(|said| said != "-").collect())
+            let otherwise = |bound: fn(&Policy) -> &Option<Bound>| {
+                let other =
+                    row.and_then(|row| Some(Said::of(named, row, bound(row.policy).as_ref()?)));
+                match other {
+                    Some(other) if other.rule == "-" => "nothing".into(),
+                    Some(other) if other != said => {
+                        let clauses = [other.rule, other.conditions, other.notes];
+                        join(clauses.into_iter().filter(|said| said != "-").collect())
+                    }
+                    _ => "-".into(),
                 }
-                _ => "-".into(),
             };
-            let is_fixed = row.is_none_or(|row| !row.is_writable());
+            let nested = otherwise(|policy| &policy.nested);
+            let protected = otherwise(|policy| &policy.protected);
+            let is_fixed = row.is_none_or(|row| row.policy.bound.fixed || field.is_reserved());
             let values = named
                 .values
                 .iter()
@@ -302,6 +338,7 @@ fn print(host: Option<&Words>) {
                 class(named, row).into(),
                 said.rule,
                 nested,
+                protected,
                 match needs.trim() {
                     "" => "-".into(),
                     needs => needs.into(),
@@ -309,7 +346,7 @@ fn print(host: Option<&Words>) {
                 said.conditions,
                 said.notes,
                 if is_fixed { "fixed" } else { "writable" }.into(),
-                row.map_or(Rule::Reserved, |row| row.rule()).name().into(),
+                row.map_or(Rule::Reserved, |row| row.rule(&row.policy.bound)).name().into(),
                 if sign(field, row) == 0 {
                     "unsigned"
                 } else {

@@ -97,23 +97,30 @@ limits 's/^    ID_MMFR5_EL1 if /    ID_MMFR9_EL1 if /' 'could not find `ID_MMFR9
 limits '/^    ID_AA64AFR1_EL1 is /,+1d' 'panicked: ID_AA64AFR1_EL1'
 limits '/^    ID_AA64AFR1_EL1 is /,+1d' 'register_has_no_block'
 limits 's/^    ID_AA64AFR1_EL1 is .*/&\n    }\n&/' 'register_has_two_blocks'
-limits 's/^        RME: .*/        RMEE: up_to(NI);/' 'could not find `RMEE` in `ID_AA64PFR0_EL1`'
+limits 's/^        RME: .*/        RMEE: up_to(NI, Inert);/' 'could not find `RMEE` in `ID_AA64PFR0_EL1`'
 limits '/^        RME: /d' 'panicked: RME'
 limits '/^        RME: /d' 'field_has_no_row'
 limits 's/^        RME: .*/&\n&/' 'field_has_two_rows'
 limits '/^        RME: /{h;d};/^        DIT: .*IMP/G' 'field_has_its_row_elsewhere'
-limits 's/^        RME: .*/        RME: up_to(IMPP);/' 'cannot find value `IMPP` in this scope'
-limits 's/^        WRPs: .*/        WRPs: up_to(16);/' "the field can't hold this value"
-limits 's/^        RME: .*/        RME: up_to(NI).force_when(vm(SVE), 16);/' "the field can't hold this value"
-limits 's/^        RME: .*/        RME: up_to(NI).nested(up_to(IMP));/' \
+limits 's/^        RME: .*/        RME: up_to(IMPP, Inert);/' 'cannot find value `IMPP` in this scope'
+limits 's/^        WRPs: .*/        WRPs: up_to(16, Inert);/' "the field can't hold this value"
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).force_when(vm(SVE), 16);/' "the field can't hold this value"
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).nested(up_to(IMP, Inert));/' \
 	'the limit under nested virtualization is above the plain one'
-limits 's/^        RME: .*/        RME: up_to(NI).nested(up_to(NI).fixed());/' 'order and the like are said once'
-limits 's/^        RME: .*/        RME: up_to(NI).when(vm(SVEE));/' 'cannot find value `SVEE` in this scope'
-limits 's/^        RME: .*/        RME: up_to(NI).when(kernel(SVE));/' 'a fact of another source'
-limits 's/^        RME: .*/        RME: up_to(NI).when(vm(SVE).and(vm(MTE)));/' 'not() and when() are for one fact'
-limits 's/^        RME: .*/        RME: up_to(NI).irqchip(host(RAS_IMP), NI);/' 'nothing is derived from the host when'
-limits 's/^        RME: .*/        RME: force(NI).raise_when(vm(SVE));/' 'only a limit can be raised'
-limits 's/^        RME: .*/        RME: up_to(NI).provided(vm(SVE));/' 'no value is ignored'
-limits 's/^        RAZ_7_2: .*/        RAZ_7_2: up_to(1);/' 'reserved bits have no limit'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).protected(up_to(IMP, Inert));/' \
+	'the limit of protected VMs is above the plain one'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).nested(up_to(NI, Inert).signed());/' 'order and the like are said once'
+limits 's/^        RME: .*/        RME: up_to(NI);/' 'argument #2 of type `policy::Class` is missing'
+limits 's/^        RME: .*/        RME: at_most(NI);/' 'why KVM can virtualize it is not said'
+limits 's/^        RME: .*/        RME: up_to(NI, enables!(HCRX_EL2: EnAS1));/' 'cannot find `EnAS1` in `HCRX_EL2`'
+limits 's/^        RME: .*/        RME: up_to(NI, state!(ACCDATA_EL9));/' 'cannot find value `ACCDATA_EL9`'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).needs(\&[need!(IMP: ID_AA64MMFR3_EL1.TCRY, IMP)]);/' 'could not find `TCRY` in'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).when(vm(SVEE));/' 'cannot find value `SVEE` in this scope'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).when(kernel(SVE));/' 'a fact of another source'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).when(vm(SVE).and(vm(MTE)));/' 'not() and when() are for one fact'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).irqchip(host(RAS_IMP), NI);/' 'nothing is derived from the host when'
+limits 's/^        RME: .*/        RME: force(NI, Inert).raise_when(vm(SVE));/' 'only a limit can be raised'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).provided(vm(SVE));/' 'no value is ignored'
+limits 's/^        RAZ_7_2: .*/        RAZ_7_2: up_to(1, Inert);/' 'reserved bits have no limit'
 limits 's/^        RME: .*/        RME: res0();/' 'not reserved and zero, says arch'
 exit $status

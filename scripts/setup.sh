@@ -8,6 +8,7 @@ RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
 BINDGEN_MIN=0.71.1
 BINDGEN_VERSION=0.72.1 # built from source where Debian has none
 QEMU_MIN=10.0
+QEMU_NEW=11.1 # emulates arm64 features that 10.0 lacks; never installed, where Debian's own is older
 
 codename=none
 [ ! -r /etc/os-release ] || codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
@@ -52,27 +53,29 @@ missing() {
 		sed -n 's/^ii *//p' | sort -u) <(printf '%s\n' $1 | sort -u)
 }
 
-# apt_with SUITE [ARCH] -- ARGUMENT... - apt-get with one suite more than the system's, or with
+# apt_with SUITES [ARCH] -- ARGUMENT... - apt-get with other suites than the system's, or with
 # another architecture's packages. The system's own sources stay as they are; the mirror is the one
 # that the system uses.
 apt_with() {
-	local suite=$1 arch="" dir site file
+	local suites=$1 arch="" dir site file suite
 	shift
 	[ "$1" = -- ] || { arch=$1; shift; }
 	shift
-	dir=$CACHE/apt/$suite${arch:+-$arch}
+	dir=$CACHE/apt/${suites// /+}${arch:+-$arch}
 	if [ ! -s "$dir/ready" ]; then
 		# shellcheck disable=SC2016 # apt expands it
 		site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
 		[ -n "$site" ] || die "apt knows no Debian mirror: name one in /etc/apt/sources.list and run apt-get update"
 		mkdir -p "$dir/sources" "$dir/lists/partial" "$dir/cache/archives/partial"
-		if [ "$suite" = "$codename-backports" ]; then
+		if [ "$suites" = "$codename-backports" ]; then
 			for file in /etc/apt/sources.list.d/*; do
 				[ ! -s "$file" ] || cp "$file" "$dir/sources/"
 			done
 			[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$dir/sources/system.list"
 		fi
-		echo "deb $site $suite main" >"$dir/sources/$suite-of-lab.list"
+		for suite in $suites; do
+			echo "deb $site $suite main"
+		done >"$dir/sources/of-lab.list"
 		cat >"$dir/apt.conf" <<-END
 			Dir::Etc::sourcelist "/dev/null";
 			Dir::Etc::sourceparts "$dir/sources";
@@ -81,10 +84,14 @@ apt_with() {
 			APT::Sandbox::User "root";
 			${arch:+APT::Architecture "$arch"; APT::Architectures { "$arch"; };}
 		END
-		as_root env APT_CONFIG="$dir/apt.conf" apt-get -q update
+		as_root env APT_CONFIG="$dir/apt.conf" apt-get -q -o APT::Update::Error-Mode=any update || return
 		echo yes >"$dir/ready"
 	fi
-	as_root env APT_CONFIG="$dir/apt.conf" DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
+	as_root env APT_CONFIG="$dir/apt.conf" DEBIAN_FRONTEND=noninteractive apt-get -q "$@" || {
+		# The lists may be old.
+		rm "$dir/ready"
+		return 1
+	}
 }
 
 # Asks for sudo's password while there is still a terminal to ask on.
@@ -116,6 +123,38 @@ fetch_busybox() {
 	[ -s busybox ]
 	install -m 755 busybox "$CACHE/tools/busybox-arm64"
 	rm -rf "$dir"
+}
+
+# A newer QEMU with all its libraries in a folder of its own, and a program there that starts it.
+fetch_qemu() {
+	local dir=$CACHE/tools/qemu-new debs deb ld
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	if at_least "$(version_of qemu-system-aarch64)" "$QEMU_NEW"; then
+		ln -s "$(command -v qemu-system-aarch64)" "$dir/qemu-system-aarch64"
+	else
+		# To a dpkg that knows of no package, every library is missing.
+		debs=$CACHE/apt/trixie+trixie-backports/cache/archives
+		apt_with "trixie trixie-backports" -- install -y --download-only --no-install-recommends \
+			-t trixie-backports -o Dir::State::status=/dev/null qemu-system-arm || return
+		for deb in "$debs"/*.deb; do
+			dpkg-deb -x "$deb" "$dir" || return
+		done
+		as_root rm -f "$debs"/*.deb
+		rm -rf "$dir"/usr/share/{doc,man,locale}
+		ld=$(cd "$dir" && echo usr/lib/*/ld-linux-*.so.?)
+		cat >"$dir/qemu-system-aarch64" <<-END
+			#!/bin/sh
+			exec "$dir/$ld" --library-path "$dir/${ld%/*}" \
+				"$dir/usr/bin/qemu-system-aarch64" -L "$dir/usr/share/qemu" "\$@"
+		END
+		chmod +x "$dir/qemu-system-aarch64"
+	fi
+	at_least "$(version_of "$dir/qemu-system-aarch64")" "$QEMU_NEW" || {
+		echo "error: Debian's newest is $(version_of "$dir/qemu-system-aarch64"), $QEMU_NEW is wanted"
+		return 1
+	}
+	touch "$dir/whole"
 }
 
 # What may be missing is said before anything takes time.
@@ -156,6 +195,9 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	*" arm64 "*)
 		[ -x "$CACHE/tools/busybox-arm64" ] ||
 			step busybox-arm64 20 "Fetching busybox for arm64" fetch_busybox
+		[ -e "$CACHE/tools/qemu-new/whole" ] ||
+			step qemu-new 60 "Fetching QEMU $QEMU_NEW" fetch_qemu ||
+			say "  QEMU $QEMU_NEW could not be fetched: runs that need it will fail"
 		;;
 	esac
 	if [ -z "$KDIR" ] && [ ! -e "$LAB/linux/.git" ] && ! ls "$CACHE"/source/linux-source-*.deb >/dev/null 2>&1; then

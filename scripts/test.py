@@ -3,15 +3,17 @@
 """Run the tests on all lanes and compare their verdicts with the unmodified kernel's.
 
 usage: test.py [--lane LANE]... [--run RUN]... [--only kunit|selftests|host] [--tests "NAME..."]
-               [--baseline | --compare | --races]
+               [--baseline | --accept | --compare | --races]
 
 A run is a boot of one lane on one emulated host. Its expected verdicts are in
 scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there, or
 of ID registers, in scripts/baseline/RUN.cpuid or .idregs; of the latter, what may differ is in
 scripts/baseline/idregs-differences. scripts/baseline/new has the verdicts of tests for what the
 unmodified kernel does not have. --baseline boots the unmodified kernel and writes those files anew,
---compare boots both kernels and compares the latter. --races runs what may race, and KUnit, on
-kernels with KASAN and lockdep, and with KCSAN.
+--compare boots both kernels and compares the latter. Made-up hosts are there to see limits at work:
+what KVM says there with the series, if it is something else, is in RUN.ours, and --accept boots them
+and writes that anew. --races runs what may race, and KUnit, on kernels with KASAN and lockdep, and
+with KCSAN.
 """
 
 import argparse
@@ -33,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 BASELINE = SCRIPTS / "baseline"
 NEW = BASELINE / "new"
+MACHINES = BASELINE / "hosts"
 DIFFERENCES = BASELINE / "idregs-differences"
 X86_IMAGE = "arch/x86/boot/bzImage"
 ARM64_IMAGE = "arch/arm64/boot/Image"
@@ -65,6 +68,8 @@ class Run:
     kunit: bool = False
     tests: tuple = ()               # none: all that the baseline has
     before: str = ""                # shell commands for the guest, before anything else
+    newer: bool = False             # under the newer QEMU that setup.sh fetched
+    machines: bool = False          # only what VMs start with on each machine of baseline/hosts
     like: str = ""                  # another run, with the same emulated host and the same verdicts
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
@@ -96,6 +101,16 @@ class Run:
         path = BASELINE / f"{self.like or self.name}.{self.says[1]}"
         return path.read_text().splitlines() if path.is_file() else []
 
+    @property
+    def made_up(self):
+        """Whether the host is one that no emulator has, as host.c makes it."""
+        return "guestcaps.host=" in self.append
+
+    @property
+    def ours(self):
+        """Where what KVM says with the series on such a host is recorded."""
+        return BASELINE / f"{self.name}.ours"
+
     def new(self):
         """The same for tests of what the unmodified kernel does not have, by architecture or run.
 
@@ -115,7 +130,8 @@ class Run:
 FEP = "force_emulation_prefix=1"
 OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "reserved_ctrl_bits_test", "cpuid_test",
                "monitor_mwait_test")
-ID_REGS = ("id_reg_limits_test", "id_reg_debugfs_test", "set_id_regs", "aarch32_id_regs")
+ID_REGS = ("id_reg_limits_test", "id_reg_debugfs_test", "id_reg_enforced_test",
+           "id_reg_protected_test", "id_reg_sysreg_sweep_test", "set_id_regs", "aarch32_id_regs")
 # What CR4 and EFER stand for, but for what the kernel itself needs.
 TURNED_OFF = "nofsgsbase nopku no5lvl clearcpuid=umip,smep,smap,pcid,fxsr_opt,xsave"
 
@@ -124,6 +140,34 @@ def modules(vendor):
     """KVM's modules, in the order they are loaded in, with their parameters."""
     return ("virt/lib/irqbypass", f"arch/x86/kvm/kvm {FEP}", f"arch/x86/kvm/{vendor}")
 
+
+
+def made_up(*registers):
+    """Hosts that no emulator has: see host.c. No CPU does there what its ID registers promise."""
+    return "guestcaps.host=" + ",".join(registers)
+
+
+# What KVM starts a VM with there, and accepts, are KVM's limits.
+ALL_ONES = made_up(
+    "all",
+    "ID_AA64PFR0_EL1:ffffffffff77ffff",     # all ones are no FP, no AdvSIMD
+    "ID_AA64DFR0_EL1:ffffff0ffffff9ff",     # no double lock, and a PMU that is not Arm's
+    "ID_AA64ISAR1_EL1:ffffffff10ffff0f",    # KVM wants one algorithm of pointer authentication
+    "ID_AA64ISAR2_EL1:ffffffffffff00ff",
+    "ID_AA64MMFR0_EL1:fffff32377ffffff")    # no granules, and none for stage 2
+ACCDATA = made_up("ID_AA64ISAR1_EL1:3000000000000000/f000000000000000")
+# Without FEAT_MTE_ASYNC: MTE_frac is none.
+MTE_SYNC = made_up("ID_AA64PFR1_EL1:00000f0000000000/00000f0000000000")
+# CPUs of two kinds: cpufeature reports what both have.
+MIXED = made_up(
+    "ID_AA64PFR0_EL1:1100000111111112",
+    "ID_AA64PFR1_EL1:0000000000000020",
+    "ID_AA64DFR0_EL1:0000000010305408",
+    "ID_AA64ISAR0_EL1:0000100010211120",
+    "ID_AA64MMFR0_EL1:0000022200101122",
+    "ID_AA64MMFR1_EL1:0000000010212122",
+    "ID_AA64MMFR2_EL1:0000000100001011")
+MADE_UP_TESTS = ("id_reg_limits_test", "id_reg_debugfs_test")
 
 # KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [
@@ -154,14 +198,35 @@ RUNS = [
         tests=ID_REGS),
     Run("arm64-a64fx", "arm64", "arm64", ARM64_IMAGE, 300, cpu="a64fx", tests=ID_REGS),
     Run("arm64-cortex-a57", "arm64", "arm64", ARM64_IMAGE, 300, cpu="cortex-a57", tests=ID_REGS),
+    # A newer emulator has more of the architecture.
+    Run("arm64-new", "arm64", "arm64", ARM64_IMAGE, 300, newer=True),
+    Run("arm64-new-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+        options="-machine mte=on", newer=True),
+    Run("arm64-mte2", "arm64", "arm64", ARM64_IMAGE, 300,
+        append=f"id_aa64pfr1.mte=2 {MTE_SYNC}", options="-machine mte=on",
+        kunit=True, tests=MADE_UP_TESTS + ("set_id_regs", "aarch32_id_regs")),
+    Run("arm64-all-ones", "arm64", "arm64", ARM64_IMAGE, 300, append=ALL_ONES,
+        options="-machine mte=on", kunit=True, tests=MADE_UP_TESTS),
+    Run("arm64-all-ones-nested", "arm64", "arm64", ARM64_IMAGE, 300,
+        append=f"kvm-arm.mode=nested {ALL_ONES}", options="-machine mte=on", kunit=True,
+        tests=MADE_UP_TESTS),
+    Run("arm64-accdata", "arm64", "arm64", ARM64_IMAGE, 300, append=ACCDATA, kunit=True,
+        tests=MADE_UP_TESTS),
+    Run("arm64-machines", "arm64", "arm64", ARM64_IMAGE, 300, options="-machine mte=on",
+        machines=True),
+    Run("arm64-mixed", "arm64", "arm64", ARM64_IMAGE, 300, append=MIXED, kunit=True,
+        tests=MADE_UP_TESTS),
 ]
 
-# Hosts that have a kernel of their own: for make compare, make baseline and --run only.
+# What has a kernel of its own, or takes long: for make compare, make baseline and --run only.
 OWN_KERNEL = [
     Run("arm64-64k", "arm64", "arm64-64k", ARM64_IMAGE, 300, options="-machine mte=on",
         kunit=True, tests=ID_REGS),
     Run("arm64-64k-nested", "arm64", "arm64-64k", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
         options="-machine mte=on", tests=ID_REGS),
+    # Minutes, as KVM takes a second to free a VM with EL2 there.
+    Run("arm64-machines-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+        options="-machine mte=on", machines=True),
 ]
 
 # KCSAN reports what one of these functions does while another one is at the same memory; it knows of
@@ -259,6 +324,10 @@ def said_lines(console):
     return [f"host {digest}"] + found if found else []
 
 
+def without_host(lines):
+    return [x for x in lines if not x.startswith("host ")]
+
+
 def idregs(lines):
     """{(VM, register): what KVM accepts there} from lines of idregs_sweep, and {} for "writable"."""
     result = {}
@@ -269,11 +338,20 @@ def idregs(lines):
         elif line.startswith("writable "):
             result["writable", line.split()[1]] = line.split()[2:]
     # Other VMs list only what is not as in the first one.
+    vms = {name for name, _ in result if name != "writable"}
     for name, register in list(result):
-        if name == "plain":
-            for other in {n for n, r in result if n not in ("plain", "writable")}:
-                result.setdefault((other, register), result["plain", register])
+        machine, slash, vm = name.rpartition("/")
+        if vm == "plain":
+            for other in vms:
+                if other != name and other.rpartition("/")[0] == machine:
+                    result.setdefault((other, register), result[machine + slash + "plain", register])
     return result
+
+
+def plain(key):
+    """The same register in the machine's first VM: a VM that is like that one has no lines."""
+    machine, slash, _ = key[0].rpartition("/")
+    return machine + slash + "plain", key[1]
 
 
 def differences(run, unmodified, ours):
@@ -285,7 +363,7 @@ def differences(run, unmodified, ours):
     before, after = idregs(unmodified), idregs(ours)
     result = []
     for key in sorted(before.keys() | after.keys()):
-        old, new = before.get(key, ["missing"]), after.get(key, ["missing"])
+        old, new = (x.get(key, x.get(plain(key), ["missing"])) for x in (before, after))
         gone = " ".join(x for x in old if x not in new) or "-"
         come = " ".join(x for x in new if x not in old) or "-"
         if old != new and not any(all(map(re.fullmatch, rule, (*key, gone.replace(" ", ","),
@@ -293,6 +371,14 @@ def differences(run, unmodified, ours):
                                   for rule in rules):
             result.append(f"{' '.join(key)}: {gone} -> {come}")
     return result
+
+
+def undocumented(run, unmodified, ours):
+    """The same, or on a made-up host, lines that differ from what was accepted there."""
+    if not run.made_up or not run.ours.is_file():
+        return differences(run, unmodified, ours)
+    return list(difflib.unified_diff(run.ours.read_text().splitlines(), without_host(ours),
+                                     "accepted", "now", lineterm="", n=0))
 
 
 def parse(run, console, kunit):
@@ -323,11 +409,25 @@ NEEDS_KVM = "[ -c /dev/kvm ] || exit 3"
 PROGRAMS = "/kselftest/kvm"
 
 
+def ask(run):
+    """What makes KVM say what it does, one machine after another if the run is about machines."""
+    program = f"{PROGRAMS}/{run.says[0]}"
+    if not run.machines:
+        return program
+    registers = {}
+    for line in MACHINES.read_text().splitlines():
+        if not line.startswith("#"):
+            machine, register, value = line.split()
+            registers.setdefault(machine, ["all:0"]).append(f"{register}:{value}")
+    return "\n".join(f"echo {','.join(found)} >/sys/module/guestcaps/parameters/host || exit 4\n"
+                     f"{program} {machine} || exit 5" for machine, found in registers.items())
+
+
 def job(run, wanted):
     """What the guest does: kselftest's own runner over the wanted tests, and what KVM says."""
     lines = [NEEDS_KVM, run.before]
-    if wanted:
-        lines.append(f"{PROGRAMS}/{run.says[0]}")
+    if wanted or run.machines:
+        lines.append(ask(run))
     if wanted and run.arch == "arm64":
         lines.append("explain() {\n" + (SCRIPTS / "guest/explain").read_text() + "}\nexplain")
     if wanted and run.modules:
@@ -342,7 +442,9 @@ def boot(run, unmodified, job_text, kunit):
     tree = PLACE["BASE" if unmodified else "LAB"]
     log = PLACE["LOGS"] / f"boot-{run.name}{'-base' if unmodified else ''}.log"
     build = tree / "build" / run.config
-    env = dict(os.environ, CPU=run.cpu, APPEND=run.append, OPTIONS=run.options)
+    newer = PLACE["CACHE"] / "tools/qemu-new/qemu-system-aarch64"
+    env = dict(os.environ, CPU=run.cpu, APPEND=run.append, OPTIONS=run.options,
+               QEMU=str(newer) if run.newer else "")
     if kunit:
         env["APPEND"] += " kunit.enable=1 kunit.autorun=1"
     with tempfile.TemporaryDirectory() as folder:
@@ -385,6 +487,10 @@ def add_modules(run, build, rootfs, initrd):
 
 # -- Verdicts ------------------------------------------------------------------------------------
 
+# What a verdict counts as that is one of several expected ones.
+PASSED = {"pass": "passed", "skip": "skipped", "xfail": "expected to fail"}
+
+
 class Tally:
     """What came out, over all runs."""
 
@@ -416,11 +522,17 @@ class Tally:
             if name.startswith("kunit "):
                 self.add(run.name, name, verdict, output=run.output[name])
             else:
-                want, reason = expected.get(name, ("a recorded verdict: make baseline", ""))
-                same_host = name not in expected or run.said[:1] == run.recorded_said()[:1]
+                # A name of its own comes before a pattern.
+                known = name if name in expected else next(
+                    (p for p in expected if "*" in p and fnmatch(name, p)), None)
+                want, reason = expected.get(known, ("a recorded verdict: make baseline", ""))
+                if "|" in want and verdict in want.split("|"):
+                    self.count[PASSED.get(verdict, "failed")] += 1
+                    continue
+                same_host = not known or run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
         for name in expected.keys() - run.results.keys():
-            if name.partition(":")[0] in wanted:
+            if name.partition(":")[0] in wanted and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
 
     def add_said(self, run):
@@ -430,7 +542,7 @@ class Tally:
         if run.said and recorded and run.said[0] != recorded[0]:
             verdict = "skip"        # another emulator than the recorded one: make compare
         elif run.said and recorded:
-            lines = differences(run, recorded, run.said)
+            lines = undocumented(run, recorded, run.said)
             verdict = "fail" if lines else "pass"
         else:
             lines = ["nothing recorded" if run.said else "nothing said"]
@@ -452,13 +564,13 @@ class Tally:
             shown = output
         say("")
         say(f"{self.count['passed']} passed, {self.count['failed']} failed, "
-            f"{self.count['skipped']} skipped")
+            f"{self.count['skipped']} skipped, {self.count['expected to fail']} expected to fail")
         return 1 if self.count["failed"] or not self.count["passed"] else 0
 
 
 def programs(run):
     """The selftests of a run, but for those left out."""
-    if run.tests:
+    if run.tests or run.machines:
         return list(run.tests)
     out = {}
     for line in LEFT_OUT.read_text().splitlines() if LEFT_OUT.is_file() else []:
@@ -486,6 +598,13 @@ def record(run):
             out.write(f"{verdict} {name}{' # ' + reason if reason else ''}\n")
     if run.said:
         (BASELINE / f"{run.name}.{run.says[1]}").write_text("\n".join(run.said) + "\n")
+
+
+def accept(run):
+    """Writes what KVM says with the series on a made-up host, where that is something else."""
+    run.ours.unlink(missing_ok=True)
+    if differences(run, run.recorded_said(), run.said):
+        run.ours.write_text("\n".join(without_host(run.said)) + "\n")
 
 
 # -- Builds --------------------------------------------------------------------------------------
@@ -526,9 +645,9 @@ def compare(runs):
     def go(run):
         said = []
         for unmodified in (True, False):
-            boot(run, unmodified, f"{NEEDS_KVM}\n{PROGRAMS}/{run.says[0]}\n", False)
-            said.append([x for x in run.said if not x.startswith("host ")])
-        lines = differences(run, *said)
+            boot(run, unmodified, f"{NEEDS_KVM}\n{ask(run)}\n", False)
+            said.append(without_host(run.said))
+        lines = undocumented(run, *said)
         same = said[0] and said[1] and not lines and not run.error
         say(f"  {run.name}: {len(said[0])} lines, {'the same' if same else 'not the same'}"
             f"{', but for documented differences' if same and said[0] != said[1] else ''}")
@@ -547,6 +666,7 @@ def main():
     args.add_argument("--only", choices=("kunit", "selftests", "host"))
     args.add_argument("--tests", default="")
     args.add_argument("--baseline", action="store_true")
+    args.add_argument("--accept", action="store_true")
     args.add_argument("--compare", action="store_true")
     args.add_argument("--races", action="store_true")
     args = args.parse_args()
@@ -556,6 +676,8 @@ def main():
         runs = runs + OWN_KERNEL
     runs = [r for r in runs if not args.lane or r.lane in args.lane]
     runs = [r for r in runs if not args.run or r.name in args.run]
+    if args.accept:
+        runs = [r for r in runs if r.made_up]
     if args.compare:
         return compare(runs)
     if args.only == "host":
@@ -596,6 +718,8 @@ def main():
     except RuntimeError as error:
         tally.add("lab", str(error), "fail", output="see above")
     for run in runs:
+        if args.accept and not run.error:
+            accept(run)
         if not unmodified:
             tally.add_run(run, wanted.get(run.name, []))
         elif run.error:
