@@ -261,10 +261,11 @@ impl<'a> Facts<'a> {
         self.flags.contains(fact)
     }
 
-    /// Whether one of these facts holds.
+    /// Whether none of the facts with these bits holds; never, of all bits.
     #[inline(always)]
-    pub(crate) fn has_any(&self, facts: Flags) -> bool {
-        self.flags.contains_any(facts)
+    pub(crate) fn has_none(&self, bits: u32) -> bool {
+        const NO_FACT: u32 = 1 << 31;
+        (u32::from(self.flags) | NO_FACT) & bits == 0
     }
 
     /// What KVM takes as the host's value of a register.

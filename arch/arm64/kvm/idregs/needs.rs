@@ -97,46 +97,115 @@ pub(crate) struct Rule {
     pub(crate) need: &'static Need,
     /// Which one of the row's it is.
     pub(crate) number: usize,
+    has: Least,
+    needs: Least,
 }
 
-/// Whether a field has at least a value, as numbers of its sign.
-#[inline(always)]
-fn has(field: &Field, word: u64, value: u64) -> bool {
-    let sign = sign(field);
-    word & field.mask() ^ sign >= value.wrapping_shl(field.lsb) ^ sign
+/// A field that has at least a value, as numbers of its sign: in its place, with the sign flipped.
+#[derive(Clone, Copy)]
+struct Least {
+    index: usize,
+    mask: u64,
+    sign: u64,
+    value: u64,
+}
+
+impl Least {
+    const fn new(index: usize, field: &Field, value: u64) -> Self {
+        let sign = sign(field);
+        Self {
+            index,
+            mask: field.mask(),
+            sign,
+            value: value << field.lsb ^ sign,
+        }
+    }
+
+    #[inline(always)]
+    fn is_there(&self, words: &[u64]) -> bool {
+        let word = words.get(self.index).copied().unwrap_or(0);
+        word & self.mask ^ self.sign >= self.value
+    }
+}
+
+/// The rules that bind what a VM starts with, register by register and row by row.
+static BINDING: [Rule; count(false)] = collect(false);
+
+/// The rules that are told only.
+static TOLD: [Rule; count(true)] = collect(true);
+
+const fn is_told(need: &Need) -> bool {
+    matches!(need.lacking, Lacking::Told)
+}
+
+const fn count(told: bool) -> usize {
+    let (mut i, mut n) = (0, 0);
+    while i < LIMITS.len() {
+        let mut j = 0;
+        while j < LIMITS[i].rows.len() {
+            let mut k = 0;
+            while k < LIMITS[i].rows[j].policy.needs.len() {
+                n += (is_told(&LIMITS[i].rows[j].policy.needs[k]) == told) as usize;
+                k += 1;
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+    n
+}
+
+const fn collect<const N: usize>(told: bool) -> [Rule; N] {
+    let mut rules = [None; N];
+    let (mut i, mut n) = (0, 0);
+    while i < LIMITS.len() {
+        let mut j = 0;
+        while j < LIMITS[i].rows.len() {
+            let row = &LIMITS[i].rows[j];
+            let mut k = 0;
+            while k < row.policy.needs.len() {
+                let need = &row.policy.needs[k];
+                if is_told(need) == told {
+                    rules[n] = Some(Rule {
+                        index: i,
+                        row,
+                        need,
+                        number: k,
+                        has: Least::new(i, row.field, need.value),
+                        needs: Least::new(index(need.register), need.field, need.least),
+                    });
+                    n += 1;
+                }
+                k += 1;
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+    let Some(first) = rules[0] else {
+        panic!("there are no such rules");
+    };
+    let mut all = [first; N];
+    let mut n = 0;
+    while n < N {
+        if let Some(rule) = rules[n] {
+            all[n] = rule;
+        }
+        n += 1;
+    }
+    all
 }
 
 impl Rule {
-    /// All rules, register by register and row by row.
-    #[inline(always)]
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let registers = LIMITS.iter().enumerate();
-        registers
-            .filter(|(_, limits)| limits.has_needs)
-            .flat_map(|(index, limits)| {
-                limits.rows.iter().flat_map(move |row| {
-                    let needs = row.policy.needs.iter().enumerate();
-                    needs.map(move |(number, need)| Self {
-                        index,
-                        row,
-                        need,
-                        number,
-                    })
-                })
-            })
+    /// All rules.
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        BINDING.iter().chain(&TOLD)
     }
 
     /// Whether a VM that has such registers breaks it.
     #[inline(always)]
     pub(crate) fn is_broken(&self, words: &[u64], facts: &Facts<'_>) -> bool {
-        let word = |index: usize| words.get(index).copied().unwrap_or(0);
-        has(self.row.field, word(self.index), self.need.value)
-            && self.need.condition.holds(facts)
-            && !has(
-                self.need.field,
-                word(index(self.need.register)),
-                self.need.least,
-            )
+        self.has.is_there(words) && !self.needs.is_there(words) && self.need.condition.holds(facts)
     }
 
     /// Lowers the field to the highest value that doesn't need the other one.
@@ -152,7 +221,7 @@ impl Rule {
 }
 
 /// The `n`-th rule that a VM which has such registers breaks.
-pub(crate) fn broken(words: &[u64], facts: &Facts<'_>, n: usize) -> Option<Rule> {
+pub(crate) fn broken(words: &[u64], facts: &Facts<'_>, n: usize) -> Option<&'static Rule> {
     Rule::all()
         .filter(|rule| rule.is_broken(words, facts))
         .nth(n)
@@ -166,9 +235,11 @@ pub(crate) fn of(index: usize, bit: u32, n: usize) -> Option<&'static Need> {
 }
 
 /// Makes registers keep the rules that `applies` names. What is cut may be what others need.
+#[inline(always)]
 fn keep(words: &mut [u64], facts: &Facts<'_>, applies: impl Fn(Lacking) -> bool) {
-    while let Some(rule) =
-        Rule::all().find(|rule| applies(rule.need.lacking) && rule.is_broken(words, facts))
+    while let Some(rule) = BINDING
+        .iter()
+        .find(|rule| rule.is_broken(words, facts) && applies(rule.need.lacking))
     {
         rule.cut(words);
     }
@@ -176,7 +247,7 @@ fn keep(words: &mut [u64], facts: &Facts<'_>, applies: impl Fn(Lacking) -> bool)
 
 /// Makes what a VM starts with keep the rules.
 pub(crate) fn start(words: &mut [u64], facts: &Facts<'_>) {
-    keep(words, facts, |lacking| lacking != Lacking::Told);
+    keep(words, facts, |_| true);
 }
 
 /// Clears what KVM doesn't virtualize in a VM that is about to run.

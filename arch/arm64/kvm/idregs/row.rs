@@ -86,8 +86,8 @@ pub(crate) struct Row {
     /// Values that mean something, as bits: those with a name, and warnings.
     pub(crate) values: u64,
     /// The field has the host's value, at most that limit, in all VMs of which none of these facts
-    /// holds; if there is no such set, it's not that simple in any.
-    pub(crate) plain_but: Option<Flags>,
+    /// holds, by their bits; all bits, if it's not that simple in any.
+    pub(crate) plain_but: u32,
 }
 
 impl Row {
@@ -111,16 +111,16 @@ impl Row {
             i += 1;
         }
         let limit = fits(field, &policy.bound);
-        let mut others = Flags::empty();
+        let mut others = 0;
         if let Some(nested) = &policy.nested {
-            others = others.with(Fact::EL2);
+            others |= Fact::EL2 as u32;
             assert!(
                 is_within(fits(field, nested), limit, sign >> field.lsb),
                 "the limit under nested virtualization is above the plain one"
             );
         }
         if let Some(protected) = &policy.protected {
-            others = others.with(Fact::PROTECTED);
+            others |= Fact::PROTECTED as u32;
             assert!(
                 is_within(fits(field, protected), limit, sign >> field.lsb),
                 "the limit of protected VMs is above the plain one"
@@ -169,9 +169,9 @@ impl Row {
                 || policy.bound.overrides[0].is_some()
                 || matches!(policy.order, Order::Exact(_))
             {
-                None
+                u32::MAX
             } else {
-                Some(others)
+                others
             },
         }
     }
@@ -311,8 +311,6 @@ pub(crate) struct Limits {
     pub(crate) reserved: u64,
     /// Whether a row [has more to say of values](Row::has_rules).
     pub(crate) has_rules: bool,
-    /// Whether a row needs other fields.
-    pub(crate) has_needs: bool,
     /// What [`KVM_ARM_GET_REG_WRITABLE_MASKS`](srctree/Documentation/virt/kvm/api.rst) says of it,
     /// of a VM without EL2 and of one with it.
     pub(crate) published: [u64; 2],
@@ -360,7 +358,6 @@ impl Limits {
             others: u64::MAX,
             reserved: 0,
             has_rules: false,
-            has_needs: false,
             published: [0; 2],
             asked: condition.asked(),
         };
@@ -382,7 +379,6 @@ impl Limits {
                 1 => {
                     limits.others &= !field.mask();
                     limits.has_rules |= rows[next].has_rules();
-                    limits.has_needs |= !rows[next].policy.needs.is_empty();
                     limits.asked = limits.asked.union(rows[next].asked());
                     let bounds = rows[next].bounds();
                     let mut k = 0;

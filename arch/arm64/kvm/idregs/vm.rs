@@ -23,7 +23,11 @@ use super::{
 
 impl Row {
     /// What bounds it in such a VM.
+    #[inline(always)]
     pub(crate) fn bound(&self, facts: &Facts<'_>) -> &Bound {
+        if facts.has_none(Fact::EL2 as u32 | Fact::PROTECTED as u32) {
+            return &self.policy.bound;
+        }
         let of = |bound: &'static Option<Bound>, fact| bound.as_ref().filter(|_| facts.has(fact));
         of(&self.policy.protected, Fact::PROTECTED)
             .or_else(|| of(&self.policy.nested, Fact::EL2))
@@ -45,7 +49,7 @@ impl Row {
     /// The limit on a host that has `host`, in its place.
     #[inline(always)]
     pub(crate) fn limit(&self, host: u64, facts: &Facts<'_>) -> u64 {
-        if self.plain_but.is_some_and(|others| !facts.has_any(others)) {
+        if facts.has_none(self.plain_but) {
             ((host & self.mask) ^ self.sign).min(self.up_to) ^ self.sign
         } else {
             self.bound_limit(host, facts)
