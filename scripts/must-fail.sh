@@ -101,7 +101,7 @@ limits 's/^        RME: .*/        RMEE: up_to(NI, Inert);/' 'could not find `RM
 limits '/^        RME: /d' 'panicked: RME'
 limits '/^        RME: /d' 'field_has_no_row'
 limits 's/^        RME: .*/&\n&/' 'field_has_two_rows'
-limits '/^        RME: /{h;d};/^        DIT: .*IMP/G' 'field_has_its_row_elsewhere'
+limits '/^        RME: /{h;d};/^        AMU: /G' 'field_has_its_row_elsewhere'
 limits 's/^        RME: .*/        RME: up_to(IMPP, Inert);/' 'cannot find value `IMPP` in this scope'
 limits 's/^        WRPs: .*/        WRPs: up_to(16, Inert);/' "the field can't hold this value"
 limits 's/^        RME: .*/        RME: up_to(NI, Inert).force_when(vm(SVE), 16);/' "the field can't hold this value"
@@ -110,7 +110,7 @@ limits 's/^        RME: .*/        RME: up_to(NI, Inert).nested(up_to(IMP, Inert
 limits 's/^        RME: .*/        RME: up_to(NI, Inert).protected(up_to(IMP, Inert));/' \
 	'the limit of protected VMs is above the plain one'
 limits 's/^        RME: .*/        RME: up_to(NI, Inert).nested(up_to(NI, Inert).signed());/' 'order and the like are said once'
-limits 's/^        RME: .*/        RME: up_to(NI);/' 'argument #2 of type `policy::Class` is missing'
+limits 's/^        RME: .*/        RME: up_to(NI);/' 'this function takes 2 arguments but 1 argument was supplied'
 limits 's/^        RME: .*/        RME: at_most(NI);/' 'why KVM can virtualize it is not said'
 limits 's/^        RME: .*/        RME: up_to(NI, enables!(HCRX_EL2: EnAS1));/' 'cannot find `EnAS1` in `HCRX_EL2`'
 limits 's/^        RME: .*/        RME: up_to(NI, state!(ACCDATA_EL9));/' 'cannot find value `ACCDATA_EL9`'
