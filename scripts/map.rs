@@ -42,9 +42,9 @@ use facts::{
     NUM_REGISTERS, //
 };
 use limits::LIMITS;
-use needs::Lacking;
 use policy::{
     Bound,
+    Lacking,
     Old,
     Order,
     Policy,
@@ -346,7 +346,9 @@ fn print(host: Option<&Words>) {
                 said.conditions,
                 said.notes,
                 if is_fixed { "fixed" } else { "writable" }.into(),
-                row.map_or(Rule::Reserved, |row| row.rule(&row.policy.bound)).name().into(),
+                row.map_or(Rule::Reserved, |row| row.rule(&row.policy.bound))
+                    .name()
+                    .into(),
                 if sign(field, row) == 0 {
                     "unsigned"
                 } else {

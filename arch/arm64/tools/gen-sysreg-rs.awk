@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # gen-sysreg-rs.awk: arm64 system registers, described for Rust
 #
-# Usage: awk -f gen-sysreg-rs.awk sysreg sysreg.h
+# Usage: awk -f gen-sysreg-rs.awk arch/arm64/tools/sysreg arch/arm64/include/asm/sysreg.h
 #
-# For CTR_EL0, each register among S3_0_0_C<1-7>_<0-7>, HCR_EL2 and HCRX_EL2 a module: a Register, and
-# a module for each of its fields from the highest bit to the lowest, with a Field and its values.
-# Reserved bits are fields too, named as gen-sysreg.awk names them. Of all other registers there is
-# name and encoding; sysreg.h has those that sysreg lacks. rust/kernel/cpufeature/arm64.rs has the types.
+# For CTR_EL0, each register among S3_0_0_C<1-7>_<0-7>, HCR_EL2 and HCRX_EL2 a module: a Register,
+# and a module for each of its fields from the highest bit to the lowest, with a Field and its
+# values. Reserved bits are fields too, named as gen-sysreg.awk names them. Of all other registers
+# there are name and encoding; sysreg.h has those that sysreg lacks. The types are in
+# rust/kernel/cpufeature/arm64.rs.
 
 function fatal(msg) {
 	print "Error at " FILENAME ":" NR ": " msg > "/dev/stderr"

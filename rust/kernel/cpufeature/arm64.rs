@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What arm64's ID registers say of CPUs: registers, their fields, and the values of fields; and what
-//! the registers are that go with them.
+//! What arm64's ID registers say of CPUs: registers, their fields, and the values of fields; and
+//! what the registers are that go with them.
 //!
 //! A register is a module that has [`Register`] as `REGISTER`; a field is a module in it that has
 //! [`Field`] as `FIELD`, a constant for each value that has a name, and all names as `VALUES`. A
@@ -10,15 +10,16 @@
 //! registers, [`sysreg`] has names and encodings.
 //!
 //! All of it is made from [`arch/arm64/tools/sysreg`](srctree/arch/arm64/tools/sysreg) and
-//! [`sysreg.h`](srctree/arch/arm64/include/asm/sysreg.h) when the kernel is built, and needs nothing
-//! but `core`.
+//! [`sysreg.h`](srctree/arch/arm64/include/asm/sysreg.h) when the kernel is built, and needs
+//! nothing but `core`.
 //!
 //! Arm ARM (DDI 0487), D24.1.3 "Principles of the ID scheme for fields in ID registers".
 //!
 //! # Examples
 //!
 //! ```
-//! use kernel::cpufeature::{sysreg, ID_AA64ISAR0_EL1, ID_AA64ISAR0_EL1::AES, ID_AA64MMFR0_EL1::PARANGE};
+//! use kernel::cpufeature::{sysreg, ID_AA64ISAR0_EL1};
+//! use kernel::cpufeature::{ID_AA64ISAR0_EL1::AES, ID_AA64MMFR0_EL1::PARANGE};
 //!
 //! let aes = AES::FIELD;
 //! assert_eq!(aes.get(0x0021_1110_0000_0020), AES::PMULL);

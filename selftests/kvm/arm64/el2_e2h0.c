@@ -6,6 +6,7 @@
  * registers of EL1. Run code with and without each bit, and look for what the
  * bit does.
  */
+#include "el2_e2h0_code.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
@@ -33,72 +34,6 @@
 #define EL2_TCR_TBID	BIT(29)
 
 #define EL2_SCTLR_BASE	(SCTLR_ELx_M | SCTLR_ELx_C | SCTLR_ELx_I)
-
-/* Stage 2 with 4K pages that starts at a level which T0SZ doesn't allow */
-
-/*
- * One page: code that runs to code_done, and vectors. x0 is data, x1 a page of
- * MMIO, x2 an address or other data. Instructions that an assembler may not
- * know are numbers.
- */
-extern char code_pacia[], code_pacib[], code_pacda[], code_pacdb[];
-extern char code_svc[], code_ldar[], code_ldr[], code_str[], code_br[], code_landing[];
-extern char code_eretaa[], code_hacr[], code_imo[], code_vectors[];
-
-asm(".pushsection .text\n"
-	".balign 4096\n"
-	"code_pacia:	.inst 0xdac10040\n"	/* pacia x0, x2 */
-	"			b	code_done\n"
-	"code_pacib:	.inst 0xdac10440\n"
-	"			b	code_done\n"
-	"code_pacda:	.inst 0xdac10840\n"
-	"			b	code_done\n"
-	"code_pacdb:	.inst 0xdac10c40\n"
-	"			b	code_done\n"
-	"code_svc:		svc	#0\n"
-	"			b	code_done\n"
-	"code_ldar:		ldar	x0, [x2]\n"
-	"			b	code_done\n"
-	"code_ldr:		ldr	x0, [x2]\n"
-	"			b	code_done\n"
-	"code_str:		str	x0, [x2]\n"
-	"			b	code_done\n"
-	"code_br:		br	x2\n"
-	"code_landing:	hint	#36\n"		/* bti j */
-	"			adr	x3, 1f\n"
-	"			br	x3\n"
-	"1:			hint	#25\n"		/* paciasp */
-	"			b	code_done\n"
-	"code_eretaa:	adr	x0, code_done\n"
-	"			.inst 0xdac103e0\n"	/* pacia x0, sp */
-	"			msr	elr_el2, x0\n"
-	"			mov	x3, #0x3c9\n"	/* EL2h */
-	"			msr	spsr_el2, x3\n"
-	"			isb\n"
-	"			.inst 0xd69f0bff\n"	/* eretaa */
-	"code_hacr:		msr	s3_4_c1_c1_7, x2\n"
-	"			mrs	x0, s3_4_c1_c1_7\n"
-	"			b	code_done\n"
-	"code_imo:		mov	x3, #0x80000000\n"	/* RW, IMO */
-	"			orr	x3, x3, #16\n"
-	"			msr	hcr_el2, x3\n"
-	"			mov	x3, #0x3c5\n"	/* EL1h */
-	"			msr	spsr_el2, x3\n"
-	"			adr	x3, code_done\n"
-	"			msr	elr_el2, x3\n"
-	"			isb\n"
-	"			eret\n"
-	"code_done:		str	x0, [x1]\n"
-	"			b	.\n"
-	".balign 2048\n"
-	"code_vectors:\n"
-	".rept 16\n"
-	".balign 128\n"
-	"			str	x0, [x1, #8]\n"
-	"			b	.\n"
-	".endr\n"
-	".balign 2048\n"
-	".popsection");
 
 struct result {
 	bool exception;

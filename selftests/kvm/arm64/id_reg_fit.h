@@ -50,7 +50,7 @@ static inline enum id_reg_rule id_reg_rule(__u32 reg, int lsb)
 	}
 }
 
-/* Whether the Arm ARM has a name for a value: KVM takes no other, even if it is below the highest. */
+/* Whether the Arm ARM has a name for a value: KVM takes no other, even below the highest. */
 static inline bool id_reg_has_meaning(__u32 reg, int lsb, __u64 value)
 {
 	switch (reg) {

@@ -14,7 +14,7 @@
  * what the host lets programs see of its own ID registers.
  *
  * With an argument, say only what VMs start with: the argument is the name of a machine that the
- * host was made to look like, and stands before the VM's.
+ * host was made to look like, and stands before the VM's. Of the first register each VM has a line.
  */
 #include "id_regs.h"
 
@@ -149,9 +149,10 @@ static void show_start(const char *machine, const struct id_vm *config)
 		char text[32];
 
 		snprintf(text, sizeof(text), "%016lx", word);
+		/* That it is possible shows. */
 		if (config == id_vms)
 			strcpy(first[i], text);
-		else if (!strcmp(first[i], text))
+		else if (i && !strcmp(first[i], text))
 			continue;
 		printf("vm %s/%s %s %s\n", machine, config->name, id_regs[i].name, text);
 	}

@@ -8,6 +8,7 @@ use super::{
         Facts, //
     },
     policy::{
+        Bound,
         Old,
         Order, //
     },
@@ -46,8 +47,9 @@ pub(crate) struct Refusal {
 impl Row {
     /// What userspace means by its value of the field: one that KVM once handed out is accepted,
     /// so that VMs can be restored, and ignored.
-    fn forgive(&self, word: u64, limit: u64, host: u64, facts: &Facts<'_>) -> u64 {
-        let Some(once) = self.bound(facts).once else {
+    #[inline(always)]
+    fn forgive(&self, bound: &Bound, word: u64, limit: u64, host: u64, facts: &Facts<'_>) -> u64 {
+        let Some(once) = bound.once else {
             return word;
         };
         let [value, limit, host] = [word, limit, host].map(|word| word & self.mask);
@@ -67,8 +69,8 @@ impl Row {
     }
 
     /// Whether nothing can make the value acceptable.
-    fn is_impossible(&self, word: u64, limit: u64, facts: &Facts<'_>) -> bool {
-        let bound = self.bound(facts);
+    #[inline(always)]
+    fn is_impossible(&self, bound: &Bound, word: u64, limit: u64, facts: &Facts<'_>) -> bool {
         let value = word & self.mask;
         let is_too_low = bound.least.is_some_and(|least| {
             value ^ self.sign < self.place(least) ^ self.sign
@@ -97,12 +99,6 @@ impl Row {
 }
 
 impl VmRegister<'_> {
-    /// The highest row of which something is true.
-    #[inline(always)]
-    fn find(&self, is_so: impl Fn(&Row) -> bool) -> Option<&'static Row> {
-        self.limits.rows.iter().find(|row| is_so(row))
-    }
-
     /// Whether the register ignores writes: AArch32's do if the VM has no AArch32.
     fn ignores_writes(&self) -> bool {
         self.limits.condition.all.contains(Fact::AARCH32) && !self.is_there()
@@ -116,11 +112,13 @@ impl VmRegister<'_> {
         }
         let mut word = word;
         if self.limits.has_rules {
+            // Rows look at their own field only.
             for row in self.limits.rows {
-                word = row.forgive(word, self.limit, self.host, &self.facts);
-            }
-            if let Some(row) = self.find(|row| row.is_impossible(word, self.limit, &self.facts)) {
-                return Err(Refusal::new(Reason::Impossible, row.mask));
+                let bound = row.bound(&self.facts);
+                word = row.forgive(bound, word, self.limit, self.host, &self.facts);
+                if row.is_impossible(bound, word, self.limit, &self.facts) {
+                    return Err(Refusal::new(Reason::Impossible, row.mask));
+                }
             }
         }
         if let Some(now) = now {
@@ -134,7 +132,8 @@ impl VmRegister<'_> {
             return Ok(word);
         }
         let excess = if self.is_there() {
-            let row = self.find(|row| !row.is_within(word, self.limit, &self.facts));
+            let mut rows = self.limits.rows.iter();
+            let row = rows.find(|row| !row.is_within(word, self.limit, &self.facts));
             differs & self.limits.others | row.map_or(0, |row| row.mask)
         } else {
             differs

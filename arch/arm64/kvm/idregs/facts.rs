@@ -240,8 +240,10 @@ impl<'a> Facts<'a> {
     /// Facts by the bits of `enum kvm_idreg_fact`, but for those that are derived from the host.
     #[inline(always)]
     pub(crate) fn new(bits: u32, host: &'a dyn Host) -> Self {
+        // No fact's, and always there.
+        const NO_FACT: u32 = 1 << 31;
         Self {
-            flags: Flags(bits),
+            flags: Flags(bits | NO_FACT),
             host,
         }
     }
@@ -264,8 +266,7 @@ impl<'a> Facts<'a> {
     /// Whether none of the facts with these bits holds; never, of all bits.
     #[inline(always)]
     pub(crate) fn has_none(&self, bits: u32) -> bool {
-        const NO_FACT: u32 = 1 << 31;
-        (u32::from(self.flags) | NO_FACT) & bits == 0
+        self.flags.0 & bits == 0
     }
 
     /// What KVM takes as the host's value of a register.

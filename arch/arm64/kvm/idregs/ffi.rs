@@ -29,10 +29,8 @@ use super::{
         CTR_EL0,
         NUM_REGISTERS, //
     },
-    needs::{
-        self,
-        Lacking, //
-    },
+    needs,
+    policy::Lacking,
     row::Limits,
     view::View,
     vm, //
@@ -121,8 +119,8 @@ pub(crate) unsafe extern "C" fn kvm_idreg_is_known(index: c_uint) -> bool {
 ///
 /// # Safety
 ///
-/// `host` must be as [`Cpus::new`] asks, and `words` valid for reads and writes of that many; no one
-/// else may access them.
+/// `host` must be as [`Cpus::new`] asks, and `words` valid for reads and writes of that many; no
+/// one else may access them.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_idreg_reset(
     host: *const kvm_idregs_host,
@@ -140,8 +138,8 @@ pub(crate) unsafe extern "C" fn kvm_idreg_reset(
 ///
 /// # Safety
 ///
-/// `host` must be as [`Cpus::new`] asks, `words` valid for reads of all registers but `CTR_EL0`, and
-/// `why` for writes.
+/// `host` must be as [`Cpus::new`] asks, `words` valid for reads of all registers but `CTR_EL0`,
+/// and `why` for writes.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_idreg_broken(
     n: c_uint,
@@ -174,8 +172,8 @@ pub(crate) unsafe extern "C" fn kvm_idreg_broken(
 ///
 /// # Safety
 ///
-/// `host` must be as [`Cpus::new`] asks, and `words` valid for reads and writes of all registers but
-/// `CTR_EL0`; no one else may access these.
+/// `host` must be as [`Cpus::new`] asks, and `words` valid for reads and writes of all registers
+/// but `CTR_EL0`; no one else may access these.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_idreg_clear(
     host: *const kvm_idregs_host,
@@ -392,8 +390,8 @@ pub(super) mod kunit {
         Instructions,
     }
 
-    /// The `n`-th field that maps of `config.c` ask for: the map, a register, the field's lowest bit,
-    /// and the least value.
+    /// The `n`-th field that maps of `config.c` ask for: the map, a register, the field's lowest
+    /// bit, and the least value.
     pub(crate) fn feat(n: c_uint) -> Option<(Map, usize, u32, u64)> {
         let mut feat = bindings::kvm_idregs_feat::default();
         // SAFETY: `feat` is valid for writes.

@@ -54,7 +54,6 @@ use super::{
         Fact::*,
         NUM_REGISTERS, //
     },
-    needs::Need,
     policy::{
         self,
         at_most,
@@ -68,6 +67,7 @@ use super::{
             self,
             *, //
         },
+        Need,
         Policy, //
     },
     row::{
@@ -140,15 +140,14 @@ const PAUTH: Class = enables!(HCR_EL2: API, APK)
     .and(mirrored("kvm_auth_eretax"));
 
 /// Pointer authentication with the generic key.
-const PAUTH_GENERIC: Class =
-    enables!(HCR_EL2: API, APK).and(state!(APGAKEYLO_EL1, APGAKEYHI_EL1));
+const PAUTH_GENERIC: Class = enables!(HCR_EL2: API, APK).and(state!(APGAKEYLO_EL1, APGAKEYHI_EL1));
 
 /// Floating point and vectors, whose registers are loaded at first use.
 const FPSIMD: Class = mirrored("kvm_hyp_handle_fpsimd");
 
 /// The emulated PMU.
-const PMU_V3: Class = state!(PMCR_EL0, PMSELR_EL0, PMCCNTR_EL0, PMUSERENR_EL0)
-    .and(mirrored("kvm_pmu_event_mask"));
+const PMU_V3: Class =
+    state!(PMCR_EL0, PMSELR_EL0, PMCCNTR_EL0, PMUSERENR_EL0).and(mirrored("kvm_pmu_event_mask"));
 
 /// The generic timer.
 const TIMER: Class =

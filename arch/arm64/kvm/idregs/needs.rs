@@ -6,87 +6,21 @@
 //! can be restored in any order, and there are VMs that break one. It is told when a VM runs first.
 
 use super::{
-    cpufeature::{
-        Field,
-        Register, //
-    },
+    cpufeature::Field,
     facts::{
         index,
-        Condition,
         Facts, //
     },
     limits::LIMITS,
+    policy::{
+        Lacking,
+        Need, //
+    },
     row::{
         sign,
         Row, //
     }, //
 };
-
-/// Where a field has a value, or a higher one, another field has at least one of its own.
-#[derive(Clone, Copy)]
-pub(crate) struct Need {
-    /// The lowest value that needs the other field.
-    pub(crate) value: u64,
-    /// The register of the other field.
-    pub(crate) register: &'static Register,
-    /// The other field.
-    pub(crate) field: &'static Field,
-    /// The least that is needed of it.
-    pub(crate) least: u64,
-    /// In which VMs.
-    pub(crate) condition: Condition,
-    /// What KVM does if it is not so.
-    pub(crate) lacking: Lacking,
-}
-
-impl Need {
-    /// From a value on, the field of a register must have at least another one.
-    pub(crate) const fn new(
-        value: u64,
-        register: &'static Register,
-        field: &'static Field,
-        least: u64,
-    ) -> Self {
-        Self {
-            value,
-            register,
-            field,
-            least,
-            condition: Condition::ALWAYS,
-            lacking: Lacking::Cut,
-        }
-    }
-
-    /// Only in some VMs.
-    pub(crate) const fn when(mut self, condition: Condition) -> Self {
-        self.condition = condition;
-        self
-    }
-
-    /// KVM doesn't virtualize the field without.
-    pub(crate) const fn clears(mut self) -> Self {
-        self.lacking = Lacking::Cleared;
-        self
-    }
-
-    /// There are machines where it is not so: it is told, and left.
-    pub(crate) const fn told(mut self) -> Self {
-        self.lacking = Lacking::Told;
-        self
-    }
-}
-
-/// What KVM does about a field that lacks what it needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lacking {
-    /// No VM starts with it.
-    Cut,
-    /// As `Cut`; and it is cleared when the VM runs first, as KVM doesn't virtualize one without the
-    /// other.
-    Cleared,
-    /// Nothing: there are machines like that.
-    Told,
-}
 
 /// A need, and where it is.
 #[derive(Clone, Copy)]

@@ -4,6 +4,7 @@
 
 use super::{
     cpufeature::{
+        Field,
         Register,
         SysReg, //
     },
@@ -11,21 +12,20 @@ use super::{
         not,
         Condition, //
     },
-    needs::Need, //
 };
 
 /// Why KVM can virtualize what a row allows. `tests/c.rs` holds it against what the rest of
 /// KVM says.
 #[derive(Clone, Copy)]
 pub(crate) enum Class {
-    /// The CPU does it: nothing is to be enabled, switched or emulated, and nothing traps. Denied, it
-    /// is usable all the same.
+    /// The CPU does it: nothing is to be enabled, switched or emulated, and nothing traps. Denied,
+    /// it is usable all the same.
     DataPath,
     /// As `DataPath`, but KVM can trap its instructions, and does where the VM does not have it and
     /// the host has fine-grained traps.
     Trapped,
-    /// Control bits of registers that are the guest's own: KVM switches these as they are. Denied, it
-    /// is usable all the same.
+    /// Control bits of registers that are the guest's own: KVM switches these as they are. Denied,
+    /// it is usable all the same.
     Own(&'static [SysReg]),
     /// No more than a number to the VM: it is about exception levels, a security state or caches
     /// that the VM does not have or that KVM looks after.
@@ -113,7 +113,7 @@ impl Class {
 }
 
 /// What bounds a field.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Verb {
     /// The host's value, at most this one.
     AtMost(u8),
@@ -150,6 +150,72 @@ pub(crate) enum Old {
     Host,
     /// All above the limit that the host has: the limit is meant.
     Above,
+}
+
+/// Where a field has a value, or a higher one, another field has at least one of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Need {
+    /// The lowest value that needs the other field.
+    pub(crate) value: u64,
+    /// The register of the other field.
+    pub(crate) register: &'static Register,
+    /// The other field.
+    pub(crate) field: &'static Field,
+    /// The least that is needed of it.
+    pub(crate) least: u64,
+    /// In which VMs.
+    pub(crate) condition: Condition,
+    /// What KVM does if it is not so.
+    pub(crate) lacking: Lacking,
+}
+
+impl Need {
+    /// From a value on, the field of a register must have at least another one.
+    pub(crate) const fn new(
+        value: u64,
+        register: &'static Register,
+        field: &'static Field,
+        least: u64,
+    ) -> Self {
+        Self {
+            value,
+            register,
+            field,
+            least,
+            condition: Condition::ALWAYS,
+            lacking: Lacking::Cut,
+        }
+    }
+
+    /// Only in some VMs.
+    pub(crate) const fn when(mut self, condition: Condition) -> Self {
+        self.condition = condition;
+        self
+    }
+
+    /// KVM doesn't virtualize the field without.
+    pub(crate) const fn clears(mut self) -> Self {
+        self.lacking = Lacking::Cleared;
+        self
+    }
+
+    /// There are machines where it is not so: it is told, and left.
+    pub(crate) const fn told(mut self) -> Self {
+        self.lacking = Lacking::Told;
+        self
+    }
+}
+
+/// What KVM does about a field that lacks what it needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacking {
+    /// No VM starts with it.
+    Cut,
+    /// As `Cut`; and it is cleared when the VM runs first, as KVM doesn't virtualize one without
+    /// the other.
+    Cleared,
+    /// Nothing: there are machines like that.
+    Told,
 }
 
 /// How values of a field compare.
@@ -290,8 +356,8 @@ impl Policy {
         self.instead(condition, Some(byte(value)))
     }
 
-    /// Where it is denied, or userspace asked for less, VMs can use it all the same: why no trap and
-    /// no control bit can keep them from it.
+    /// Where it is denied, or userspace asked for less, VMs can use it all the same: why no trap
+    /// and no control bit can keep them from it.
     pub(crate) const fn untrappable(mut self, why: &'static str) -> Self {
         self.untrappable = Some(why);
         self

@@ -19,9 +19,9 @@ use super::{
         DERIVED,
         NUM_REGISTERS, //
     },
-    needs::Lacking,
     policy::{
         Bound,
+        Lacking,
         Old,
         Order,
         Policy,
@@ -100,8 +100,12 @@ impl Row {
             ),
             _ => assert!(!field.is_reserved(), "reserved bits have no limit"),
         }
-        let is_signed = matches!(field.kind, Kind::Signed) || policy.signed;
-        let sign = if is_signed { 1 << field.msb } else { 0 };
+        let sign = if policy.signed {
+            1 << field.msb
+        } else {
+            sign(field)
+        };
+        let is_signed = sign != 0;
         let mut i = 0;
         while i < policy.needs.len() {
             let need = &policy.needs[i];

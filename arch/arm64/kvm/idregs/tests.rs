@@ -34,13 +34,11 @@ use super::{
         NUM_REGISTERS, //
     },
     limits::LIMITS,
-    needs::{
-        self,
-        Lacking, //
-    },
+    needs,
     policy::{
         Bound,
         Class,
+        Lacking,
         Old,
         Order,
         Verb, //

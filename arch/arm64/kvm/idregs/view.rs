@@ -14,10 +14,9 @@ use super::{
         Fact,
         Facts, //
     },
-    needs::Need,
     policy::{
         Class,
-        Verb, //
+        Need, //
     },
     row::Rule,
     vm::VmRegister, //
@@ -76,11 +75,9 @@ impl View {
         let row = rows.find(|row| row.mask == field.mask());
         // Userspace has no say in protected VMs.
         let is_protected = register.facts.has(Fact::PROTECTED);
-        let is_denied = row.is_some_and(|row| row.bound(&register.facts).verb == Verb::Denied);
         let rule = match row.map_or(Rule::Reserved, |row| row.rule(row.bound(&register.facts))) {
             rule @ (Rule::Reserved | Rule::Denied) => rule,
             _ if !register.is_there() => Rule::Absent,
-            _ if is_denied => Rule::Denied,
             _ if is_protected => Rule::Fixed,
             rule => rule,
         };

@@ -61,7 +61,7 @@ impl Row {
         let bound = self.bound(facts);
         let host = host & self.mask;
         let mut word = match bound.verb {
-            Verb::AtMost(value) if host ^ self.sign > self.place(value) ^ self.sign => {
+            Verb::AtMost(value) if self.is_higher(host, self.place(value)) => {
                 match self.policy.order {
                     Order::Exact(safe) => self.place(safe),
                     _ => self.place(value),
