@@ -5,7 +5,8 @@
 use super::{
     facts::{
         Fact,
-        Facts, //
+        Facts,
+        DERIVED, //
     },
     limits::LIMITS,
     needs,
@@ -210,8 +211,9 @@ pub(crate) fn highest(index: usize, facts: &Facts<'_>) -> u64 {
 /// for what would lack what it needs.
 #[inline(always)]
 pub(crate) fn start(words: &mut [u64], facts: &Facts<'_>) {
-    for (index, word) in words.iter_mut().enumerate() {
-        *word = highest(index, facts);
+    let facts = &facts.for_conditions(DERIVED);
+    for (index, (word, limits)) in words.iter_mut().zip(&LIMITS).enumerate() {
+        *word = limits.highest(facts.of_host(index), facts);
     }
     needs::start(words, facts);
 }
