@@ -12,8 +12,8 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare bench audit map races baseline series refresh \
-	clean distclean
+.PHONY: help run test shell kernel kunit selftests compare bench audit map migrate races baseline series \
+	refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -27,6 +27,7 @@ help:
 ## make bench       count instructions on the unmodified kernel and on ours
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
+## make migrate     move arm64 VMs between the unmodified kernel and ours, with QEMU
 ## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
@@ -79,6 +80,9 @@ map:
 	@scripts/source.sh
 	@bash -c '. scripts/common.sh; exec scripts/map.py "$$@"' map \
 		$(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)")
+
+migrate:
+	@scripts/migrate.sh
 
 races:
 	@scripts/setup.sh kernel x86

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Install what the lab needs, where it is missing, and check that it will do.
-# usage: setup.sh PART...   (kernel x86 intel arm64 test series: what will be done)
+# usage: setup.sh PART...   (kernel x86 intel arm64 migrate test series: what will be done)
 . "$(dirname "$0")/common.sh"
 
 RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
@@ -38,6 +38,7 @@ for part in "$@"; do
 		packages+=" gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 		need_gb=$((need_gb + 1))
 		;;
+	migrate) need_gb=$((need_gb + 1)) ;;
 	test)
 		packages+=" shellcheck b4 codespell python3-ply python3-git"
 		need_gb=$((need_gb + 2))
@@ -125,23 +126,30 @@ fetch_busybox() {
 	rm -rf "$dir"
 }
 
-# A newer QEMU with all its libraries in a folder of its own, and a program there that starts it.
+# unpack_qemu FOLDER [ARCH] - the newest QEMU that Debian has, with all its libraries.
+unpack_qemu() {
+	local dir=$1 deb debs=$CACHE/apt/trixie+trixie-backports${2:+-$2}/cache/archives
+	mkdir -p "$dir"
+	# To a dpkg that knows of no package, every library is missing.
+	apt_with "trixie trixie-backports" ${2:+"$2"} -- install -y --download-only \
+		--no-install-recommends -t trixie-backports -o Dir::State::status=/dev/null \
+		qemu-system-arm || return
+	for deb in "$debs"/*.deb; do
+		dpkg-deb -x "$deb" "$dir" || return
+	done
+	as_root rm -f "$debs"/*.deb
+	rm -rf "$dir"/usr/share/{doc,man,locale}
+}
+
+# One for the build machine, in a folder of its own, and a program there that starts it.
 fetch_qemu() {
-	local dir=$CACHE/tools/qemu-new debs deb ld
+	local dir=$CACHE/tools/qemu-new ld
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	if at_least "$(version_of qemu-system-aarch64)" "$QEMU_NEW"; then
 		ln -s "$(command -v qemu-system-aarch64)" "$dir/qemu-system-aarch64"
 	else
-		# To a dpkg that knows of no package, every library is missing.
-		debs=$CACHE/apt/trixie+trixie-backports/cache/archives
-		apt_with "trixie trixie-backports" -- install -y --download-only --no-install-recommends \
-			-t trixie-backports -o Dir::State::status=/dev/null qemu-system-arm || return
-		for deb in "$debs"/*.deb; do
-			dpkg-deb -x "$deb" "$dir" || return
-		done
-		as_root rm -f "$debs"/*.deb
-		rm -rf "$dir"/usr/share/{doc,man,locale}
+		unpack_qemu "$dir" || return
 		ld=$(cd "$dir" && echo usr/lib/*/ld-linux-*.so.?)
 		cat >"$dir/qemu-system-aarch64" <<-END
 			#!/bin/sh
@@ -154,6 +162,18 @@ fetch_qemu() {
 		echo "error: Debian's newest is $(version_of "$dir/qemu-system-aarch64"), $QEMU_NEW is wanted"
 		return 1
 	}
+	touch "$dir/whole"
+}
+
+# One that runs in the emulated host, of which little is needed there.
+fetch_qemu_arm64() {
+	local dir=$CACHE/tools/qemu-arm64 unpacked=$CACHE/tools/qemu-arm64/unpacked
+	rm -rf "$dir"
+	unpack_qemu "$unpacked" arm64 || return
+	mkdir -p "$dir/qemu/usr/bin" "$dir/qemu/usr/lib"
+	mv "$unpacked/usr/bin/qemu-system-aarch64" "$dir/qemu/usr/bin/"
+	mv "$unpacked/usr/lib/aarch64-linux-gnu" "$dir/qemu/usr/lib/"
+	rm -rf "$unpacked"
 	touch "$dir/whole"
 }
 
@@ -198,6 +218,12 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 		[ -e "$CACHE/tools/qemu-new/whole" ] ||
 			step qemu-new 60 "Fetching QEMU $QEMU_NEW" fetch_qemu ||
 			say "  QEMU $QEMU_NEW could not be fetched: runs that need it will fail"
+		;;
+	esac
+	case " $* " in
+	*" migrate "*)
+		[ -e "$CACHE/tools/qemu-arm64/whole" ] ||
+			step qemu-arm64 60 "Fetching QEMU for arm64" fetch_qemu_arm64
 		;;
 	esac
 	if [ -z "$KDIR" ] && [ ! -e "$LAB/linux/.git" ] && ! ls "$CACHE"/source/linux-source-*.deb >/dev/null 2>&1; then

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Move VMs between the unmodified kernel and ours, with QEMU: plain ones, and ones with EL2.
+# usage: migrate.sh
+# CPU, APPEND and QEMU say what the emulated host is, as for boot.sh. A VM is moved well if it runs on,
+# and reads in each register what it read before, or, where KVM ignores that, what a new VM reads.
+. "$(dirname "$0")/common.sh"
+
+"$ROOT/scripts/setup.sh" kernel arm64 migrate
+"$ROOT/scripts/source.sh"
+"$ROOT/scripts/source.sh" base
+"$ROOT/scripts/kernel.sh" arm64
+"$ROOT/scripts/kernel.sh" arm64 base
+
+dir=$LAB/migrate
+rm -rf "$dir"
+mkdir -p "$dir/root" "$dir/vms"
+"clang$LLVM" --target=aarch64-none-elf -nostdlib -fuse-ld=lld -Wl,-N,-Ttext=0x40100000 \
+	-o "$dir/root/vm" "$ROOT/scripts/guest/vm.S"
+"$ROOT/scripts/rootfs.sh" "$dir/rootfs.cpio" "$CACHE/tools/busybox-arm64" "$CACHE/tools/qemu-arm64" \
+	"$dir/root"
+
+boots=0
+# on KERNEL COMMAND... - boot it, with all VMs so far, run commands of guest/migrate, keep the new VMs.
+on() {
+	local tree=$LAB log=$LOGS/migrate-$((boots += 1)).log
+	[ "$1" = ours ] || tree=$BASE
+	say "  Booting $1: ${*:2}"
+	{
+		cat "$ROOT/scripts/guest/migrate"
+		printf '%s\n' "cd /tmp && base64 -d <<END | tar -xzm"
+		tar -C "$dir/vms" -cz . | base64
+		printf '%s\n' END "touch old" "${@:2}" "echo VMs begin" \
+			'tar -cz $(find . -type f -newer old) | base64' "echo VMs end"
+	} >"$dir/job"
+	APPEND="kvm-arm.mode=nested ${APPEND:-}" TIMEOUT=${TIMEOUT:-600} boot_or_die "$log" arm64 \
+		"$tree/build/arm64/arch/arm64/boot/Image" "$dir/rootfs.cpio" "$dir/job"
+	sed -n '/^VMs begin/,/^VMs end/{/^VMs/!p}' "$log" | base64 -d | tar -C "$dir/vms" -xz
+	! grep -E 'WARNING: |BUG: |Oops|Call Trace' "$log" || die "see $log"
+}
+on 7.3.4 "all 7.3.4"
+on ours "all ours" "all 7.3.4-ours ours-ours"
+on 7.3.4 "all 7.3.4-7.3.4 ours-7.3.4 7.3.4-ours-7.3.4"
+
+# The last whole round that a VM printed.
+registers() { awk '/^round/ { last = all; all = ""; next } { all = all $0 "\n" } END { printf "%s", last }' "$1.out"; }
+
+# How VM $1 was moved, or status 1.
+moved() {
+	local from=${1%-*} rounds
+	rounds=$(($(grep ^round "$from.out" | tail -n 1 | sed 's/round /0x/') + 1))
+	[ "$(grep -m 1 ^round "$1.out")" = "$(printf 'round %016x' $rounds)" ] ||
+		{ echo "FAILED: it doesn't run on"; grep qemu-system "$1.log"; return 1; }
+	awk 'FNR == 1 { file++ }
+		file == 1 { old[$1] = $2 }
+		file == 2 { new[$1] = $2 }
+		file == 3 { count++ }
+		file == 3 && $2 != old[$1] && $2 == new[$1] { ignored = ignored " " $1 }
+		file == 3 && $2 != old[$1] && $2 != new[$1] { bad = bad " " $1 " " old[$1] " " $2 }
+		END {
+			if (bad || !count) { print "FAILED:" bad; exit 1 }
+			print "runs on, " (ignored ? "as in a new VM:" ignored : "all as before")
+		}' <(registers "$from") <(registers "${1%%-*}-${1##*-}") <(registers "$1")
+}
+
+cd "$dir/vms"
+say
+failed=0
+for vm in *-*-*.out; do
+	vm=${vm%.out}
+	path=${vm#*-}
+	printf '%-6s %-24s ' "${vm%%-*}" "${path//-/ -> }"
+	moved "$vm" || failed=1
+done
+exit $failed
