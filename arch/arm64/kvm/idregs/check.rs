@@ -46,13 +46,15 @@ pub(crate) struct Refusal {
 
 impl Row {
     /// What userspace means by its value of the field: one that KVM once handed out is accepted,
-    /// so that VMs can be restored, and ignored.
+    /// so that VMs can be restored, and ignored. `asked` is all that userspace wrote, `word` what
+    /// is left of it.
     #[inline(always)]
-    fn forgive(&self, bound: &Bound, word: u64, limit: u64, host: u64, facts: &Facts<'_>) -> u64 {
+    fn forgive(&self, bound: &Bound, word: u64, asked: u64, vm: &VmRegister<'_>) -> u64 {
         let Some(once) = bound.once else {
             return word;
         };
-        let [value, limit, host] = [word, limit, host].map(|word| word & self.mask);
+        let differs = asked ^ vm.host;
+        let [value, limit, host] = [word, vm.limit, vm.host].map(|word| word & self.mask);
         let is_old = match once.value {
             Old::Value(old) => value == self.place(old),
             Old::Host => value == host,
@@ -60,7 +62,8 @@ impl Row {
         };
         let is_meant = is_old
             && once.host.is_none_or(|value| self.place(value) == host)
-            && once.condition.holds(facts);
+            && once.beside.is_none_or(|field| differs & field.mask() == 0)
+            && once.condition.holds(&vm.facts);
         match (once.value, once.host) {
             _ if !is_meant => word,
             (Old::Value(_), None) => word & !self.mask | self.nothing(),
@@ -110,12 +113,13 @@ impl VmRegister<'_> {
         if self.ignores_writes() {
             return Ok(0);
         }
+        let asked = word;
         let mut word = word;
         if self.limits.has_rules {
-            // Rows look at their own field only.
+            // Rows look at their own field only, but for beside().
             for row in self.limits.rows {
                 let bound = row.bound(&self.facts);
-                word = row.forgive(bound, word, self.limit, self.host, &self.facts);
+                word = row.forgive(bound, word, asked, self);
                 if row.is_impossible(bound, word, self.limit, &self.facts) {
                     return Err(Refusal::new(Reason::Impossible, row.mask));
                 }

@@ -29,7 +29,8 @@
 //! - `ignores(V)`, `ignores_host()`: V, or the host's value, is what KVM once handed out: accepted,
 //!   and ignored; `where_host(H)` if the host has H, which is what V is taken for, `provided(C)` on
 //!   a condition.
-//! - `cuts()`: as much as the host has is what KVM once handed out: accepted, and cut to the limit.
+//! - `cuts()`: as much as the host has is what KVM once handed out: accepted, and cut to the limit;
+//!   `beside(F)` only together with what the host has in that field of the register.
 //! - `needs(..)`: what the field implies of others; KVM itself gives no VM one without the other.
 //! - `irqchip(C, V)`: KVM sets V, or else `NI`, when it knows the VM's interrupt controller.
 //! - `nested(..)`: stands for all that but order, `needs()` and `irqchip()`, in a VM with EL2.
@@ -748,11 +749,15 @@ const TABLE: &[Limits] = limits! {
                         .nested(force(TGRAN16, STAGE_2).force_when(host(STAGE2_16K), IMP)
                         .force_when(kernel(PAGE_OVER_16K), NI).always())
                         .protected(exactly(TGRAN16));
-        // ERETAx and VNCR_EL2 are emulated for addresses of 48 bits.
-        TGRAN4:         up_to(_52_BIT, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1))
+        // ERETAx and VNCR_EL2 are emulated for addresses of 48 bits; KVM showed 52 bits once.
+        TGRAN4:         up_to(_52_BIT, own!(TCR_EL1))
+                        .nested(up_to(IMP, STAGE_1).cuts()
+                        .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN16::FIELD))
                         .protected(at_most(IMP));
         TGRAN64:        up_to(IMP, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1));
-        TGRAN16:        up_to(_52_BIT, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1))
+        TGRAN16:        up_to(_52_BIT, own!(TCR_EL1))
+                        .nested(up_to(IMP, STAGE_1).cuts()
+                        .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN4::FIELD))
                         .protected(at_most(IMP));
         BIGENDEL0:      up_to(IMP, own!(SCTLR_EL1));
         SNSMEM:         up_to(IMP, Inert).nested(up_to(NI, Inert));

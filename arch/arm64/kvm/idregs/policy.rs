@@ -139,6 +139,8 @@ pub(crate) struct Once {
     /// What the host must have.
     pub(crate) host: Option<u8>,
     pub(crate) condition: Condition,
+    /// The field that must be what the host has, too.
+    pub(crate) beside: Option<&'static Field>,
 }
 
 /// Which value that is, and what is meant by it.
@@ -429,6 +431,7 @@ impl Policy {
             value: Old::Value(byte(value)),
             host: None,
             condition: Condition::ALWAYS,
+            beside: None,
         })
     }
 
@@ -438,6 +441,7 @@ impl Policy {
             value: Old::Host,
             host: None,
             condition: Condition::ALWAYS,
+            beside: None,
         })
     }
 
@@ -447,6 +451,7 @@ impl Policy {
             value: Old::Above,
             host: None,
             condition: Condition::ALWAYS,
+            beside: None,
         })
     }
 
@@ -463,6 +468,15 @@ impl Policy {
     pub(crate) const fn provided(self, condition: Condition) -> Self {
         let once = self.accepted();
         self.once(Once { condition, ..once })
+    }
+
+    /// Only together with what the host has in another field of the register.
+    pub(crate) const fn beside(self, field: &'static Field) -> Self {
+        let once = self.accepted();
+        self.once(Once {
+            beside: Some(field),
+            ..once
+        })
     }
 
     /// What KVM sets it to when the VM runs first, and when it gets its interrupt controller: the

@@ -243,6 +243,29 @@ mod suite {
         }
     }
 
+    /// VMs with EL2 were told of FEAT_LPA2, for both granules or for none.
+    #[test]
+    fn lpa2_of_guest_hypervisors() {
+        let host = host! {
+            like sane();
+            ID_AA64MMFR0_EL1.TGRAN4 = _52_BIT,
+            ID_AA64MMFR0_EL1.TGRAN16 = _52_BIT,
+        };
+        let facts = Facts::new(flags(&[EL2]), &host);
+        let small = place!(ID_AA64MMFR0_EL1.TGRAN4);
+        let large = place!(ID_AA64MMFR0_EL1.TGRAN16);
+        let start = highest(small.index, &facts);
+        let [one, other] = [small.field.put(start, 1), large.field.put(start, 2)];
+        let old = large.field.put(one, 2);
+
+        assert_eq!([small.field.get(start), large.field.get(start)], [0, 1]);
+        assert_eq!(check(small.index, &facts, old, None), Ok(start));
+        assert_eq!(check(small.index, &facts, old, Some(start)), Ok(start));
+        for refused in [one, other, small.field.put(old, 2)] {
+            assert!(check(small.index, &facts, refused, None).is_err());
+        }
+    }
+
     /// What has no name in the Arm ARM is refused, though it is below the limit.
     #[test]
     fn values_without_a_meaning() {
