@@ -93,6 +93,18 @@ replaced_c_is_gone() {
 	[ "$found" -eq 0 ]
 }
 
+# Rows name them in strings, as Rust can't see static functions of C.
+mirrored_functions_exist() {
+	local name names missing=0
+	names=$(grep -oP 'mirrored\("\K\w+' arch/arm64/kvm/idregs/limits.rs | sort -u) || return
+	for name in $names; do
+		# Where it is defined: not indented, and no prototype.
+		git -C "$LAB/linux" grep -E "^[a-z].*\b$name\(.*[^;]$" guestcaps -- arch/arm64/kvm \
+			arch/arm64/include >/dev/null || { echo "limits.rs: no function $name"; missing=1; }
+	done
+	[ "$missing" -eq 0 ]
+}
+
 module_for_any_kernel() {
 	local build=$LAB/build/module
 	rm -rf "$build"
@@ -117,6 +129,7 @@ check "no panicking path with overflow checks, x86" no_panic_with_overflow_check
 check "no panicking path with overflow checks, arm64" no_panic_with_overflow_checks arm64 $arm64
 check "unsafe, bindings and exports only at the boundary" only_at_the_boundary
 check "replaced C is gone" replaced_c_is_gone
+check "functions that rows name exist" mirrored_functions_exist
 check "what must not build does not, and the compiler says why" scripts/must-fail.sh
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
