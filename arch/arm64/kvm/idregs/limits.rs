@@ -52,7 +52,10 @@ use super::{
         not,
         vm,
         Condition,
-        Fact::*,
+        Fact::{
+            self,
+            *, //
+        },
         NUM_REGISTERS, //
     },
     policy::{
@@ -444,16 +447,20 @@ const TABLE: &[Limits] = limits! {
         FP:             up_to(FP16, FPSIMD).fixed()
                         .needs(&[mirror!(FP16: MVFR1_EL1.FPHP, FP16),
                                  mirror!(FP16: MVFR1_EL1.SIMDHP, SIMDHP_FLOAT)]);
-        EL3:            up_to(AARCH32, Inert).nested(force(IMP, Inert)).protected(at_most(IMP));
+        EL3:            up_to(AARCH32, Inert).nested(force(IMP, Inert))
+                        .needs(&[need!(AARCH32: ID_AA64PFR0_EL1.EL1, AARCH32)])
+                        .protected(at_most(IMP));
         EL2:            up_to(AARCH32, Inert)
                         .nested(force(IMP, mirrored("kvm_emulate_nested_eret")).least(IMP))
+                        .needs(&[need!(AARCH32: ID_AA64PFR0_EL1.EL1, AARCH32)])
                         .protected(at_most(IMP));
         EL1:            up_to(AARCH32, enables!(HCR_EL2: RW)).least(IMP)
                         .nested(force(IMP, enables!(HCR_EL2: RW)).least(IMP))
                         .needs(&[need!(AARCH32: ID_AA64PFR0_EL1.EL0, AARCH32)])
                         .protected(at_most(IMP));
-        EL0:            up_to(AARCH32, DataPath).least(IMP).nested(force(IMP, DataPath).least(IMP))
-                        .protected(at_most(IMP));
+        // Whether there is AArch32 is KVM's to say: the registers that describe it are zero without.
+        EL0:            up_to(AARCH32, DataPath).force_when(not(vm(Fact::AARCH32)), IMP)
+                        .least(IMP).nested(force(IMP, DataPath).least(IMP)).protected(at_most(IMP));
     }
     ID_AA64PFR1_EL1 {
         PFAR:           denied("PFAR_EL1 is not switched")

@@ -62,7 +62,7 @@ mod suite {
             ID_AA64MMFR1_EL1.HPDS = IMP,
             ID_AA64MMFR1_EL1.HAFDBS = HAFT,
         };
-        let facts = Facts::new(flags(&[POE]), &host);
+        let facts = Facts::new(flags(&[AARCH32, POE]), &host);
         let words = starts(&facts);
 
         for (index, word) in words.iter().enumerate() {
