@@ -5,7 +5,7 @@
  * emulated.
  *
  * The VMs are made up, and so is their host: it has everything. Where KVM looks at the real one
- * instead, as kvm_has_mte() does, it may have less, and less is checked.
+ * instead, as system_supports_address_auth() does, it may have less, and less is checked.
  */
 #include <kunit/test.h>
 #include <kunit/test-bug.h>
@@ -235,8 +235,6 @@ static void test_enable(struct kunit *test)
 		/* See vcpu_set_pauth_traps(). */
 		if (vcpu_has_ptrauth(vcpu) || !system_supports_address_auth())
 			hcr |= HCR_API | HCR_APK;
-		if (!system_supports_mte())
-			hcr |= HCR_ATA;
 		fail_for_each(test, vm, "HCR_EL2", allowed_bits(kvm, HCR_EL2) & ~hcr,
 			      hcr_controls, ARRAY_SIZE(hcr_controls), "is not set");
 	}
