@@ -12,7 +12,7 @@
  */
 extern char code_pacia[], code_pacib[], code_pacda[], code_pacdb[];
 extern char code_svc[], code_ldar[], code_ldr[], code_str[], code_br[], code_landing[];
-extern char code_eretaa[], code_hacr[], code_imo[], code_vectors[];
+extern char code_eretaa[], code_hacr[], code_imo[], code_stage2[], code_vectors[];
 
 asm(".pushsection .text\n"
 	".balign 4096\n"
@@ -51,6 +51,23 @@ asm(".pushsection .text\n"
 	"code_imo:		mov	x3, #0x80000000\n"	/* RW, IMO */
 	"			orr	x3, x3, #16\n"
 	"			msr	hcr_el2, x3\n"
+	"			mov	x3, #0x3c5\n"	/* EL1h */
+	"			msr	spsr_el2, x3\n"
+	"			adr	x3, code_done\n"
+	"			msr	elr_el2, x3\n"
+	"			isb\n"
+	"			eret\n"
+	"code_stage2:	nop\n"			/* what a return from MMIO skips */
+	"			and	x3, x2, #0xff\n"	/* T0SZ, SL0 */
+	"			orr	x3, x3, #0x20000\n"	/* PS=40 bits */
+	"			msr	vtcr_el2, x3\n"
+	"			mov	x3, #0x4000000000\n"	/* no memory */
+	"			msr	vttbr_el2, x3\n"
+	"			mov	x3, #0x80000000\n"	/* RW, VM */
+	"			orr	x3, x3, #1\n"
+	"			msr	hcr_el2, x3\n"
+	"			isb\n"
+	"			.inst 0xd50c7880\n"	/* at s12e1r, x0 */
 	"			mov	x3, #0x3c5\n"	/* EL1h */
 	"			msr	spsr_el2, x3\n"
 	"			adr	x3, code_done\n"
