@@ -105,7 +105,8 @@ static const struct test {
 	{ "nAA", code_ldar, runs, SCTLR_EL2_nAA, .x2 = { 9 }, ID(ID_AA64MMFR2_EL1, AT) },
 	{ "BT", code_br, faults, SCTLR_EL2_BT, .x2 = { VA_GUARDED }, ID(ID_AA64PFR1_EL1, BT) },
 	{ "HA", code_ldr, runs, 0, EL2_TCR_HA, .x2 = { VA_NO_AF }, ID(ID_AA64MMFR1_EL1, HAFDBS) },
-	{ "HPD", code_str, runs, 0, EL2_TCR_HPD, .x2 = { VA_TABLE_RO }, ID(ID_AA64MMFR1_EL1, HPDS) },
+	{ "HPD", code_str, runs, 0, EL2_TCR_HPD, .x2 = { VA_TABLE_RO },
+	  ID(ID_AA64MMFR1_EL1, HPDS) },
 	/* These must leave no trace in the host's log. */
 	{ "HACR_EL2", code_hacr, runs },
 	{ "IMO without FMO", code_imo, runs, .enters = true },
