@@ -31,6 +31,17 @@ static unsigned int idreg_index(u32 id)
 	return id == SYS_CTR_EL0 ? KVM_IDREG_CTR : IDREG_IDX(id);
 }
 
+static bool has_limits(u32 id)
+{
+	switch (id) {
+	case sys_reg(3, 0, 0, 1, 0) ... sys_reg(3, 0, 0, 7, 7):
+	case SYS_CTR_EL0:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static u32 idreg_id(unsigned int index)
 {
 	if (index == KVM_IDREG_CTR)
@@ -255,21 +266,6 @@ void kvm_idregs_show(struct kvm *kvm, struct seq_file *file, unsigned int index)
 	kvm_idreg_show(file, index, &host, facts, val);
 }
 
-u64 kvm_idregs_highest(struct kvm *kvm, u32 id)
-{
-	return kvm_idreg_highest(idreg_index(id), &host, now_facts(kvm));
-}
-
-u64 kvm_idregs_lowest(struct kvm *kvm, u32 id)
-{
-	return kvm_idreg_lowest(idreg_index(id), &host, now_facts(kvm));
-}
-
-u64 kvm_idregs_usable(struct kvm *kvm, u32 id)
-{
-	return kvm_idreg_usable(idreg_index(id), &host, now_facts(kvm));
-}
-
 /*
  * What KVM_ARM_GET_REG_WRITABLE_MASKS says: of AArch32's registers nothing on a host without it.
  * As long as it is not known whether the VM has EL2, it is taken to have none.
@@ -295,4 +291,153 @@ int kvm_idregs_put_published(struct kvm *kvm, u64 __user *masks)
 u64 kvm_idregs_pmu_limit(u32 id)
 {
 	return kvm_idreg_highest(idreg_index(id), &host, host_facts() | KVM_IDREG_VM_PMU);
+}
+
+/* What is told of a VM: a copy, as nobody copies to userspace under the lock. */
+struct idregs_state {
+	u64 words[KVM_NUM_IDREGS];
+	u32 facts;
+	bool has_run;
+	unsigned int nr_refusals;
+	struct kvm_idreg_refusal refusals[KVM_NR_IDREG_REFUSALS];
+};
+
+static int get_state(struct kvm *kvm, struct idregs_state *state)
+{
+	guard(mutex)(&kvm->arch.config_lock);
+
+	if (!test_bit(KVM_ARCH_FLAG_ID_REGS_INITIALIZED, &kvm->arch.flags))
+		return -ENOEXEC;
+
+	memcpy(state->words, kvm->arch.id_regs, sizeof(kvm->arch.id_regs));
+	state->words[KVM_IDREG_CTR] = kvm->arch.ctr_el0;
+	state->facts = now_facts(kvm);
+	state->has_run = kvm_vm_has_ran_once(kvm);
+	state->nr_refusals = min(kvm->arch.nr_idreg_refusals, KVM_NR_IDREG_REFUSALS);
+	memcpy(state->refusals, kvm->arch.idreg_refusals, sizeof(state->refusals));
+	return 0;
+}
+
+/* No register has more fields than bits. */
+struct guest_caps {
+	struct idregs_state state;
+	struct kvm_guest_cap caps[64];
+};
+
+/* Copy records while there is room, and count them all. */
+static int put_caps(struct kvm_guest_caps *args, u32 room, const struct kvm_guest_cap *caps,
+		    unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++, args->nr_caps++) {
+		void __user *to = u64_to_user_ptr(args->caps) +
+				  (size_t)args->nr_caps * args->cap_size;
+
+		if (args->nr_caps < room &&
+		    copy_struct_to_user(to, args->cap_size, caps + i, sizeof(*caps), NULL))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Fields of a vCPU's registers that are not what userspace asked for last. */
+static void add_refusals(struct guest_caps *g, unsigned int index, unsigned int nr)
+{
+	for (unsigned int n = 0; n < g->state.nr_refusals; n++) {
+		const struct kvm_idreg_refusal *why = g->state.refusals + n;
+
+		for (unsigned int i = 0; i < nr && why->index == index; i++) {
+			struct kvm_guest_cap *cap = g->caps + i;
+
+			if (cap->lsb > why->bit || why->bit >= cap->lsb + cap->width)
+				continue;
+			cap->asked = why->val >> cap->lsb & GENMASK_ULL(cap->width - 1, 0);
+			cap->verdict = why->clears ? KVM_GUEST_CAP_CLEARED : KVM_GUEST_CAP_REFUSED;
+		}
+	}
+}
+
+static int list_caps(struct kvm_guest_caps *args, u32 room, struct guest_caps *g, bool refusals)
+{
+	for (unsigned int i = 0; i < KVM_NUM_IDREGS; i++) {
+		unsigned int nr = kvm_idreg_list(i, &host, g->state.facts, g->state.words[i],
+						 g->caps);
+
+		if (refusals)
+			add_refusals(g, i, nr);
+		if (put_caps(args, room, g->caps, nr))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int check_caps(struct kvm_guest_caps *args, u32 room, struct guest_caps *g)
+{
+	u64 *words = g->state.words;
+	struct kvm_idreg_refusal why;
+
+	struct kvm_guest_caps_reg *regs __free(kvfree) =
+		vmemdup_array_user(u64_to_user_ptr(args->asked), args->nr_asked, sizeof(*regs));
+	if (IS_ERR(regs))
+		return PTR_ERR(regs);
+
+	for (u32 n = 0; n < args->nr_asked; n++) {
+		/* Both have the same parts in the same order. */
+		u32 id = (regs[n].id & 0xffff) << Op2_shift;
+		u64 val = regs[n].value, now;
+		unsigned int nr, i;
+
+		if (!has_limits(id) ||
+		    regs[n].id != ARM64_SYS_REG(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),
+						sys_reg_CRm(id), sys_reg_Op2(id)))
+			return -ENOENT;
+		i = idreg_index(id);
+		now = words[i];
+		nr = kvm_idreg_try(i, &host, g->state.facts, &val, g->state.has_run ? &now : NULL,
+				   g->caps);
+		if (!g->state.has_run)
+			words[i] = val;
+		if (put_caps(args, room, g->caps, nr))
+			return -EFAULT;
+	}
+
+	for (u32 n = 0; kvm_idreg_broken(n, &host, g->state.facts, words, &why); n++) {
+		if (kvm_idreg_lacks(&why, &host, g->state.facts, g->caps) &&
+		    put_caps(args, room, g->caps, 1))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* KVM_GUEST_CAPS: what the VM can have, whether it can have what is asked for, and what it has. */
+int kvm_guest_caps(struct kvm *kvm, struct kvm_guest_caps __user *uargs, bool is_vcpu)
+{
+	struct kvm_guest_caps args;
+	bool is_check;
+	u32 room;
+	int ret;
+
+	if (copy_from_user(&args, uargs, sizeof(args)))
+		return -EFAULT;
+	is_check = args.op == KVM_GUEST_CAPS_CHECK;
+	if (args.op > KVM_GUEST_CAPS_READ || is_vcpu != (args.op == KVM_GUEST_CAPS_READ) ||
+	    args.flags || memchr_inv(args.reserved, 0, sizeof(args.reserved)) ||
+	    args.cap_size < sizeof(struct kvm_guest_cap) || args.cap_size > PAGE_SIZE ||
+	    args.nr_asked > KVM_GUEST_CAPS_MAX_ASKED || (!is_check && (args.nr_asked || args.asked)))
+		return -EINVAL;
+
+	struct guest_caps *g __free(kfree) = kmalloc_obj(*g, GFP_KERNEL_ACCOUNT);
+	if (!g)
+		return -ENOMEM;
+	ret = get_state(kvm, &g->state);
+	if (ret)
+		return ret;
+
+	room = args.nr_caps;
+	args.nr_caps = 0;
+	ret = is_check ? check_caps(&args, room, g) : list_caps(&args, room, g, is_vcpu);
+	if (ret)
+		return ret;
+	if (put_user(args.nr_caps, &uargs->nr_caps))
+		return -EFAULT;
+	return args.nr_caps > room ? -E2BIG : 0;
 }

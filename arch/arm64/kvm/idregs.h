@@ -8,6 +8,7 @@
  */
 #include <linux/bits.h>
 #include <linux/types.h>
+#include <uapi/linux/kvm.h>
 
 #include <asm/kvm_idregs.h>
 
@@ -67,9 +68,6 @@ struct kvm_idregs_host {
 /* What KVM_ARM_GET_REG_WRITABLE_MASKS says of a register. */
 u64 kvm_idreg_published(unsigned int index, u32 facts);
 
-/* The bits that a guest can use whatever they say: no trap and no control keeps it from that. */
-u64 kvm_idreg_usable(unsigned int index, const struct kvm_idregs_host *host, u32 facts);
-
 /* Whether the host's value of a register is wanted: cpufeature has it. */
 bool kvm_idreg_is_known(unsigned int index);
 
@@ -85,12 +83,6 @@ void kvm_idreg_clear(const struct kvm_idregs_host *host, u32 facts, u64 *words);
 
 /* The most that a VM can have. */
 u64 kvm_idreg_highest(unsigned int index, const struct kvm_idregs_host *host, u32 facts);
-
-/*
- * The least that userspace can ask for in each field: in the field's own order; of two values, the
- * one that is not the limit.
- */
-u64 kvm_idreg_lowest(unsigned int index, const struct kvm_idregs_host *host, u32 facts);
 
 /* What becomes of a register that holds @val when KVM knows the VM's interrupt controller. */
 u64 kvm_idreg_with_irqchip(unsigned int index, const struct kvm_idregs_host *host, u32 facts,
@@ -128,6 +120,21 @@ void kvm_idreg_show(struct seq_file *file, unsigned int index, const struct kvm_
 /* Print a line for a refusal. */
 void kvm_idreg_show_refusal(struct seq_file *file, const struct kvm_idreg_refusal *why,
 			    const struct kvm_idregs_host *host, u32 facts);
+
+/* The fields of a register that holds @val: the result is how many. */
+unsigned int kvm_idreg_list(unsigned int index, const struct kvm_idregs_host *host, u32 facts,
+			    u64 val, struct kvm_guest_cap caps[64]);
+
+/*
+ * Those fields of a register that would not be as *val asks: the result is how many.  What the
+ * register would hold goes to *val.  @now is as kvm_idreg_check() has it.
+ */
+unsigned int kvm_idreg_try(unsigned int index, const struct kvm_idregs_host *host, u32 facts,
+			   u64 *val, const u64 *now, struct kvm_guest_cap caps[64]);
+
+/* The field that a broken rule is about; false if *why is none. */
+bool kvm_idreg_lacks(const struct kvm_idreg_refusal *why, const struct kvm_idregs_host *host,
+		     u32 facts, struct kvm_guest_cap *cap);
 
 /* For KUnit, in idregs-kunit.c. */
 

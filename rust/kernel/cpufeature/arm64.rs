@@ -119,6 +119,18 @@ impl Field {
         field
     }
 
+    /// How many bits it has.
+    #[inline]
+    pub const fn width(&self) -> u32 {
+        self.mask().count_ones()
+    }
+
+    /// Whether a bit of the register, by its number, is the field's.
+    #[inline]
+    pub const fn has(&self, bit: u32) -> bool {
+        self.lsb <= bit && bit <= self.msb
+    }
+
     /// The highest number that the field can hold.
     #[inline]
     pub const fn max(&self) -> u64 {

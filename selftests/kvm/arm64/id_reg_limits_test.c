@@ -7,27 +7,20 @@
  */
 #include <stdlib.h>
 
-#include "id_reg_fit.h"
 #include "id_regs.h"
 #include "kselftest.h"
 
 #define MAX_FIELDS	32
 
-/* A field as debugfs has it, with what KVM_ARM_GET_REG_WRITABLE_MASKS says of it. */
+/* A field as debugfs has it, with what KVM_GUEST_CAPS says of it. */
 struct field {
 	char name[48];
 	char rule[24];
 	int msb, lsb;
-	u64 highest, lowest;
+	struct kvm_guest_cap cap;
 };
 
-struct limits {
-	struct field fields[NUM_ID_REGS][MAX_FIELDS];
-	u64 highest[KVM_ARM_FEATURE_ID_RANGE_SIZE];
-	u64 lowest[KVM_ARM_FEATURE_ID_RANGE_SIZE];
-};
-
-static struct limits limits;
+static struct field limits[NUM_ID_REGS][MAX_FIELDS];
 
 /* KVM once handed out values that it now accepts, and ignores. */
 static const char * const ignored[] = {
@@ -47,71 +40,57 @@ static u64 bits(u64 word, const struct field *f)
 /* False if debugfs is not mounted. */
 static bool read_limits(struct kvm_vm *vm)
 {
-	unsigned int i = 0, n = 0;
+	static struct kvm_guest_cap caps[ID_MAX_CAPS];
+	unsigned int i = 0, n = 0, nr = id_vm_list(vm, caps), c = 0;
 	struct id_reg_line line;
 	char text[256];
 	FILE *file;
-
-	TEST_ASSERT(!id_vm_get_range(vm, 1, limits.highest), "no highest values");
-	TEST_ASSERT(!id_vm_get_range(vm, 2, limits.lowest), "no lowest values");
 
 	file = id_vm_open(vm, "idregs_limits");
 	if (!file)
 		return false;
 
-	memset(limits.fields, 0, sizeof(limits.fields));
+	memset(limits, 0, sizeof(limits));
 	while (fgets(text, sizeof(text), file)) {
 		struct field f = {};
 
 		TEST_ASSERT(id_reg_parse(text, &line), "unexpected line: %s", text);
 		if (strcmp(line.reg, id_regs[i].name)) {
-			TEST_ASSERT(n && limits.fields[i][n - 1].lsb == 0, "%s ends early",
+			TEST_ASSERT(n && limits[i][n - 1].lsb == 0, "%s ends early",
 				    id_regs[i].name);
 			i++;
 			n = 0;
 		}
-		TEST_ASSERT(i < NUM_ID_REGS && n < MAX_FIELDS &&
+		TEST_ASSERT(i < NUM_ID_REGS && n < MAX_FIELDS && c < nr &&
 			    !strcmp(line.reg, id_regs[i].name), "out of order: %s", text);
-		TEST_ASSERT_EQ(line.msb, n ? limits.fields[i][n - 1].lsb - 1 : 63);
+		TEST_ASSERT_EQ(line.msb, n ? limits[i][n - 1].lsb - 1 : 63);
 		snprintf(f.name, sizeof(f.name), "%.20s.%.24s", line.reg, line.field);
 		strcpy(f.rule, line.rule);
 		f.msb = line.msb;
 		f.lsb = line.lsb;
-		f.highest = bits(limits.highest[id_reg_range_index(i)], &f);
-		f.lowest = bits(limits.lowest[id_reg_range_index(i)], &f);
-		TEST_ASSERT_EQ(line.limit, f.highest);
-		limits.fields[i][n++] = f;
+		f.cap = caps[c++];
+		TEST_ASSERT(f.cap.id == id_reg(i) && f.cap.lsb == f.lsb &&
+			    f.cap.width == f.msb - f.lsb + 1, "KVM_GUEST_CAPS has no %s", f.name);
+		TEST_ASSERT_EQ(line.limit, f.cap.limit);
+		TEST_ASSERT_EQ(line.host, f.cap.host);
+		limits[i][n++] = f;
 	}
 	fclose(file);
-	TEST_ASSERT(i == NUM_ID_REGS - 1 && limits.fields[i][n - 1].lsb == 0, "registers missing");
+	TEST_ASSERT(i == NUM_ID_REGS - 1 && limits[i][n - 1].lsb == 0, "registers missing");
 	return true;
 }
 
-static bool field_accepts(u32 reg, const struct field *f, u64 word)
+static bool field_accepts(const struct field *f, u64 word)
 {
 	u64 value = bits(word, f);
 
-	if (value != f->highest && !id_reg_has_meaning(reg, f->lsb, value))
-		return false;
-	if (!strcmp(f->rule, "lower-safe")) {
-		/* Of a signed field the lowest value is negative. */
-		u64 sign = f->lowest > f->highest || f->lowest == BIT(f->msb - f->lsb) ?
-			   BIT(f->msb - f->lsb) : 0;
-
-		value ^= sign;
-		return (f->lowest ^ sign) <= value && value <= (f->highest ^ sign);
-	}
-	if (!strcmp(f->rule, "higher-safe"))
-		return f->highest <= value && value <= f->lowest;
-	if (!strcmp(f->rule, "exact"))
-		return value == f->highest || value == f->lowest;
-	return value == f->highest;
+	return f->cap.width > 6 ? value == f->cap.limit : f->cap.possible >> value & 1;
 }
 
 static const struct field *refusing_field(unsigned int i, u64 word)
 {
-	for (const struct field *f = limits.fields[i]; f->name[0]; f++) {
-		if (!field_accepts(id_regs[i].encoding, f, word))
+	for (const struct field *f = limits[i]; f->name[0]; f++) {
+		if (!field_accepts(f, word))
 			return f;
 	}
 	return NULL;
@@ -122,7 +101,7 @@ static bool ignores_writes(unsigned int i)
 {
 	if (sys_reg_CRm(id_regs[i].encoding) > 3)
 		return false;
-	for (const struct field *f = limits.fields[i]; f->name[0]; f++) {
+	for (const struct field *f = limits[i]; f->name[0]; f++) {
 		if (!strcmp(f->rule, "absent"))
 			return true;
 	}
@@ -152,7 +131,7 @@ static void test_digit(struct kvm_vcpu *vcpu, unsigned int i, u64 word, int digi
 		TEST_ASSERT(accepted || got == word, "%s changed by a refused value",
 			    id_regs[i].name);
 		if (accepted && f) {
-			TEST_ASSERT(field_accepts(id_regs[i].encoding, f, got) && got != wanted,
+			TEST_ASSERT(field_accepts(f, got) && got != wanted,
 				    "%s accepted %lx", f->name, wanted);
 			TEST_ASSERT(is_ignored(f), "%s ignored %lx", f->name, wanted);
 		}
@@ -191,16 +170,24 @@ static void sweep(struct kvm_vcpu *vcpu,
 	}
 }
 
-/* The least that the VM can have, but for what the last writers set. */
+/* The least that the VM can have. */
 static u64 least(unsigned int i)
 {
-	return limits.lowest[id_reg_range_index(i)];
+	u64 word = 0;
+
+	for (const struct field *f = limits[i]; f->name[0]; f++)
+		word |= id_cap_least(&f->cap) << f->lsb;
+	return word;
 }
 
-/* What it starts with. */
+/* What promises most. */
 static u64 most(unsigned int i)
 {
-	return limits.highest[id_reg_range_index(i)];
+	u64 word = 0;
+
+	for (const struct field *f = limits[i]; f->name[0]; f++)
+		word |= f->cap.limit << f->lsb;
+	return word;
 }
 
 static void set_all(struct kvm_vcpu *vcpu, u64 (*value)(unsigned int i),
@@ -303,43 +290,13 @@ static void test_config(const struct id_vm *config)
 	ksft_test_result_pass("%s\n", config->name);
 }
 
-static void test_bad_ranges(void)
-{
-	struct kvm_vm *vm = vm_create_barebones();
-	static u64 words[KVM_ARM_FEATURE_ID_RANGE_SIZE];
-	struct reg_mask_range range;
-	struct kvm_vcpu *vcpu;
-
-	TEST_ASSERT(id_vm_get_range(vm, 1, words) && errno == ENOEXEC, "before KVM_ARM_VCPU_INIT");
-	TEST_ASSERT(id_vm_get_range(vm, 2, words) && errno == ENOEXEC, "before KVM_ARM_VCPU_INIT");
-	TEST_ASSERT(id_vm_get_range(vm, 3, words) && errno == ENOEXEC, "before KVM_ARM_VCPU_INIT");
-	kvm_vm_free(vm);
-
-	vm = id_vm_create(&id_vms[0], &vcpu);
-	TEST_ASSERT(id_vm_get_range(vm, 4, words) && errno == EINVAL, "range 4");
-	for (u32 number = 0; number < 4; number++) {
-		void *end = (void *)-4096UL;
-
-		TEST_ASSERT(!id_vm_get_range(vm, number, words), "range %d", number);
-		TEST_ASSERT(id_vm_get_range(vm, number, end) && errno == EFAULT, "range %d",
-			    number);
-		range = (struct reg_mask_range) { .addr = (u64)words, .range = number };
-		range.reserved[12] = 1;
-		TEST_ASSERT(__vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) &&
-			    errno == EINVAL, "range %d", number);
-	}
-	kvm_vm_free(vm);
-	ksft_test_result_pass("bad ranges\n");
-}
-
 int main(void)
 {
-	TEST_REQUIRE(kvm_publishes_id_reg_limits());
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_GUEST_CAPS));
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(id_vms) + 1);
+	ksft_set_plan(ARRAY_SIZE(id_vms));
 	for (int i = 0; i < ARRAY_SIZE(id_vms); i++)
 		test_config(&id_vms[i]);
-	test_bad_ranges();
 	ksft_finished();
 }

@@ -247,7 +247,7 @@ static bool is_right(struct id_guest *g, u32 reg, bool readable)
 
 static void test(const char *name, const struct id_vm *config, bool least)
 {
-	static u64 lowest[KVM_ARM_FEATURE_ID_RANGE_SIZE];
+	static struct kvm_guest_cap caps[ID_MAX_CAPS];
 	bool el2 = config->features & BIT(KVM_ARM_VCPU_HAS_EL2), right = true;
 	u64 pstate = (el2 ? PSR_MODE_EL2h : PSR_MODE_EL1h) |
 		     PSR_D_BIT | PSR_A_BIT | PSR_I_BIT | PSR_F_BIT;
@@ -260,9 +260,15 @@ static void test(const char *name, const struct id_vm *config, bool least)
 	}
 	id_guest_create(&g, config);
 	if (least) {
-		TEST_ASSERT(!id_vm_get_range(g.vm, 2, lowest), "no lowest values");
-		for (int i = 0; i < NUM_ID_REGS; i++)
-			vcpu_set_reg(g.vcpu, id_reg(i), lowest[id_reg_range_index(i)]);
+		u32 nr = id_vm_list(g.vm, caps), n = 0;
+
+		while (n < nr) {
+			u64 id = caps[n].id, word = 0;
+
+			for (; n < nr && caps[n].id == id; n++)
+				word |= id_cap_least(&caps[n]) << caps[n].lsb;
+			vcpu_set_reg(g.vcpu, id, word);
+		}
 	}
 	id_guest_start(&g, code, ARRAY_SIZE(code));
 	/* The end of a piece alone, so that the VM has run. */
@@ -298,7 +304,7 @@ int main(void)
 	struct id_vm plain = { "plain" }, all = { "all", .irqchip = VGIC_V3 }, nested;
 	int kmsg = kmsg_open();
 
-	TEST_REQUIRE(kvm_publishes_id_reg_limits());
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_GUEST_CAPS));
 	__TEST_REQUIRE(!host_is_made_up(), "a made-up host");
 	ksft_print_header();
 	ksft_set_plan(6);

@@ -93,19 +93,54 @@ static inline int id_reg_range_index(unsigned int i)
 					    sys_reg_CRm(id), sys_reg_Op2(id));
 }
 
-/* Range @number of KVM_ARM_GET_REG_WRITABLE_MASKS: 0 for masks, 1 and 2 for limits. */
-static inline int id_vm_get_range(struct kvm_vm *vm, u32 number, u64 *words)
+/* What KVM_ARM_GET_REG_WRITABLE_MASKS copies. */
+static inline void id_vm_get_masks(struct kvm_vm *vm, u64 *words)
 {
-	struct reg_mask_range range = { .addr = (u64)words, .range = number };
+	struct reg_mask_range range = { .addr = (u64)words };
 
-	return __vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
 }
 
-static inline bool kvm_publishes_id_reg_limits(void)
-{
-	int ranges = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
+/* More fields than the registers have. */
+#define ID_MAX_CAPS	1024
 
-	return ranges > 0 && ranges & BIT(1) && ranges & BIT(2);
+/* What KVM_GUEST_CAPS says: how many records there are. */
+static inline int __id_vm_query(int fd, u32 op, const struct kvm_guest_caps_reg *asked,
+				u32 nr_asked, struct kvm_guest_cap *caps, u32 *nr)
+{
+	struct kvm_guest_caps query = {
+		.op = op,
+		.asked = (u64)asked,
+		.caps = (u64)caps,
+		.nr_asked = nr_asked,
+		.nr_caps = *nr,
+		.cap_size = sizeof(*caps),
+	};
+	int ret = ioctl(fd, KVM_GUEST_CAPS, &query);
+
+	*nr = query.nr_caps;
+	return ret;
+}
+
+static inline u32 id_vm_query(int fd, u32 op, const struct kvm_guest_caps_reg *asked, u32 nr_asked,
+			      struct kvm_guest_cap caps[ID_MAX_CAPS])
+{
+	u32 nr = ID_MAX_CAPS;
+
+	TEST_ASSERT(!__id_vm_query(fd, op, asked, nr_asked, caps, &nr), "KVM_GUEST_CAPS %u: %s", op,
+		    strerror(errno));
+	return nr;
+}
+
+static inline u32 id_vm_list(struct kvm_vm *vm, struct kvm_guest_cap caps[ID_MAX_CAPS])
+{
+	return id_vm_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps);
+}
+
+/* What promises least; of two values that don't compare, the one that is not the limit. */
+static inline u64 id_cap_least(const struct kvm_guest_cap *cap)
+{
+	return cap->limit == cap->lowest ? cap->highest : cap->lowest;
 }
 
 /* A file in debugfs; NULL if it isn't there. */

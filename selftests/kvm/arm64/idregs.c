@@ -39,7 +39,7 @@ int main(void)
 
 	/* As idregs_explain does, also where the library would make a VM with EL2. */
 	vm = id_vm_create(&id_vms[0], &vcpu);
-	TEST_ASSERT(!id_vm_get_range(vm, 0, masks), "KVM_ARM_GET_REG_WRITABLE_MASKS failed");
+	id_vm_get_masks(vm, masks);
 	TEST_ASSERT(!uname(&uts), "uname() failed");
 
 	printf("The ID registers that a VM starts with\n%s %s\n\n", uts.sysname, uts.release);

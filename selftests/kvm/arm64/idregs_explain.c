@@ -14,7 +14,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "id_reg_fit.h"
 #include "id_regs.h"
 
 #define MISTAKE	2
@@ -24,7 +23,7 @@ struct set {
 	u64 word[NUM_ID_REGS];
 };
 
-static u64 highest[KVM_ARM_FEATURE_ID_RANGE_SIZE], lowest[KVM_ARM_FEATURE_ID_RANGE_SIZE];
+static struct kvm_guest_cap caps[ID_MAX_CAPS];
 
 /* Names of fields, by register and lowest bit, if debugfs has them. */
 static char names[NUM_ID_REGS][64][24];
@@ -95,115 +94,137 @@ static void read_names(struct kvm_vm *vm)
 		fclose(f);
 }
 
-static struct id_reg_field get_field(int i, int lsb)
+static u64 get(const struct kvm_guest_cap *cap, u64 word)
 {
-	return id_reg_field(id_regs[i].encoding, lsb, highest[id_reg_range_index(i)],
-			    lowest[id_reg_range_index(i)]);
+	return word >> cap->lsb & (~0ULL >> (64 - cap->width));
 }
 
-static const char *rule_name(const struct id_reg_field *f)
+static int index_of(const struct kvm_guest_cap *cap)
 {
-	if (f->highest == f->lowest)
-		return "fixed";
-	return f->rule == ID_REG_EXACT ? "exact" :
-	       f->rule == ID_REG_HIGHER_SAFE ? "higher-safe" : "lower-safe";
+	int i = 0;
+
+	while (i < NUM_ID_REGS && id_reg(i) != cap->id)
+		i++;
+	TEST_ASSERT(i < NUM_ID_REGS, "KVM_GUEST_CAPS has an unknown register");
+	return i;
 }
 
-/* Returns the nearest register that fits, and says what does not. */
-static u64 explain(int i, u64 word)
+static const char *rule_name(const struct kvm_guest_cap *cap)
 {
-	u64 fits = 0;
+	static const char * const names[] = {
+		[KVM_GUEST_CAP_RESERVED] = "reserved",
+		[KVM_GUEST_CAP_DENIED] = "denied",
+		[KVM_GUEST_CAP_ABSENT] = "absent",
+		[KVM_GUEST_CAP_FIXED] = "fixed",
+		[KVM_GUEST_CAP_LOWER_SAFE] = "lower-safe",
+		[KVM_GUEST_CAP_HIGHER_SAFE] = "higher-safe",
+		[KVM_GUEST_CAP_EXACT] = "exact",
+	};
 
-	for (int lsb = 0; lsb < 64;) {
-		struct id_reg_field f = get_field(i, lsb);
-		u64 value = id_reg_bits(word, f.msb, f.lsb), near = id_reg_fit(&f, value);
-
-		if (near != value) {
-			const char *name = names[i][lsb][0] ? names[i][lsb] : "-";
-
-			printf("%-18s %-16s [%2d:%2d]  ", id_regs[i].name, name, f.msb, f.lsb);
-			printf("wanted 0x%-3lx possible 0x%lx to 0x%-3lx rule %-12s take 0x%lx\n",
-			       value, (u64)f.lowest, (u64)f.highest, rule_name(&f), near);
-		}
-		fits |= near << lsb;
-		lsb = f.msb + 1;
-	}
-	return fits;
+	return cap->rule < ARRAY_SIZE(names) ? names[cap->rule] : "unknown";
 }
 
-static int explain_set(struct kvm_vcpu *vcpu, const struct set *set)
+static const char *field_name(int i, int lsb)
 {
-	struct set nearest = *set;
-	int bad = 0;
+	return names[i][lsb][0] ? names[i][lsb] : "-";
+}
 
-	for (int i = 0; i < NUM_ID_REGS; i++) {
-		if (set->has[i])
-			nearest.word[i] = explain(i, set->word[i]);
-		bad += set->has[i] && nearest.word[i] != set->word[i];
-	}
-	for (int i = 0; i < NUM_ID_REGS; i++) {
-		if (set->has[i] && __vcpu_set_reg(vcpu, id_reg(i), nearest.word[i])) {
-			printf("%s = %016lx was refused all the same: %s\n", id_regs[i].name,
-			       nearest.word[i], strerror(errno));
-			bad++;
-		}
-	}
-	if (!bad) {
-		printf("All of it fits.\n");
-		return 0;
-	}
+static int print_nearest(const struct set *set, const struct set *nearest)
+{
 	printf("\nThe nearest that fits:\n");
 	for (int i = 0; i < NUM_ID_REGS; i++) {
 		if (set->has[i])
-			printf("%-18s %016lx%s\n", id_regs[i].name, nearest.word[i],
-			       nearest.word[i] != set->word[i] ? "  (changed)" : "");
+			printf("%-18s %016lx%s\n", id_regs[i].name, nearest->word[i],
+			       nearest->word[i] != set->word[i] ? "  (changed)" : "");
 	}
 	return 1;
 }
 
-/* What is safe on both of two hosts, given what this one says of the field. */
-static u64 common_value(int i, const struct id_reg_field *f, u64 a, u64 b, bool *differ)
+/* Returns how many fields don't fit, and says which; *nearest is what fits. */
+static int check_set(struct kvm_vm *vm, const struct set *set, struct set *nearest)
 {
-	if (a == b)
-		return a;
-	if (f->highest == f->lowest) {
-		printf("%s [%d:%d]: the hosts have 0x%lx and 0x%lx, and it can't be changed\n",
-		       id_regs[i].name, f->msb, f->lsb, a, b);
-		*differ = true;
+	struct kvm_guest_caps_reg asked[NUM_ID_REGS];
+	int nr_asked = 0, bad = 0;
+	u32 nr;
+
+	*nearest = *set;
+	for (int i = 0; i < NUM_ID_REGS; i++) {
+		if (set->has[i])
+			asked[nr_asked++] = (struct kvm_guest_caps_reg) { id_reg(i), set->word[i] };
 	}
-	if (f->rule == ID_REG_EXACT)
-		return f->lowest;
-	return id_reg_is_lower(f, a, b) ? a : b;
+	nr = id_vm_query(vm->fd, KVM_GUEST_CAPS_CHECK, asked, nr_asked, caps);
+	for (u32 n = 0; n < nr; n++) {
+		const struct kvm_guest_cap *cap = &caps[n];
+		int i = index_of(cap);
+		u64 mask = ~0ULL >> (64 - cap->width) << cap->lsb;
+
+		printf("%-18s %-16s [%2d:%2d]  wanted 0x%-3llx ", id_regs[i].name,
+		       field_name(i, cap->lsb), cap->lsb + cap->width - 1, cap->lsb, cap->asked);
+		if (cap->verdict >= KVM_GUEST_CAP_NEEDS) {
+			struct kvm_guest_cap other = { .id = cap->needs_id };
+
+			printf("needs %s %s of at least 0x%llx\n", id_regs[index_of(&other)].name,
+			       field_name(index_of(&other), cap->needs_lsb), cap->needs_least);
+			continue;
+		}
+		printf("possible 0x%llx to 0x%-3llx rule %-12s take 0x%llx\n", cap->lowest,
+		       cap->highest, rule_name(cap), cap->value);
+		nearest->word[i] = (nearest->word[i] & ~mask) | cap->value << cap->lsb;
+		bad++;
+	}
+	return bad;
 }
 
-static int print_common(struct kvm_vcpu *vcpu, struct set *sets, int nr)
+static int explain_set(struct kvm_vm *vm, const struct set *set)
 {
-	bool differ = false;
-	int bad = 0;
+	struct set nearest;
 
-	for (int i = 0; i < NUM_ID_REGS; i++) {
-		u64 word = 0;
+	if (check_set(vm, set, &nearest))
+		return print_nearest(set, &nearest);
+	printf("All of it fits.\n");
+	return 0;
+}
 
-		/* A register that a dump lacks is zero there: idregs leaves those out. */
-		for (int lsb = 0; lsb < 64;) {
-			struct id_reg_field f = get_field(i, lsb);
-			u64 value = id_reg_bits(sets[0].word[i], f.msb, f.lsb);
+/* What is safe on both of two hosts, given what this one says of the field. */
+static u64 common_value(const struct kvm_guest_cap *cap, u64 a, u64 b, bool *differ)
+{
+	u64 sign = cap->flags & KVM_GUEST_CAP_SIGNED ? 1ULL << (cap->width - 1) : 0;
 
-			for (int n = 1; n < nr; n++)
-				value = common_value(i, &f, value,
-						     id_reg_bits(sets[n].word[i], f.msb, f.lsb),
-						     &differ);
-			word |= value << lsb;
-			lsb = f.msb + 1;
-		}
-		if (word)
-			printf("%-18s %016lx\n", id_regs[i].name, word);
-		if (__vcpu_set_reg(vcpu, id_reg(i), word)) {
-			printf("# refused on this host: %s\n", id_regs[i].name);
-			explain(i, word);
-			bad++;
-		}
+	if (a == b)
+		return a;
+	if (!(cap->flags & KVM_GUEST_CAP_WRITABLE)) {
+		printf("%s [%d:%d]: the hosts have 0x%lx and 0x%lx, and it can't be changed\n",
+		       id_regs[index_of(cap)].name, cap->lsb + cap->width - 1, cap->lsb, a, b);
+		*differ = true;
 	}
+	if (cap->rule == KVM_GUEST_CAP_EXACT)
+		return id_cap_least(cap);
+	return ((a ^ sign) < (b ^ sign)) == (cap->rule != KVM_GUEST_CAP_HIGHER_SAFE) ? a : b;
+}
+
+static int print_common(struct kvm_vm *vm, struct set *sets, int nr_sets)
+{
+	struct set common = {}, nearest;
+	u32 nr = id_vm_list(vm, caps);
+	bool differ = false;
+	int bad;
+
+	for (u32 n = 0; n < nr; n++) {
+		const struct kvm_guest_cap *cap = &caps[n];
+		int i = index_of(cap);
+		/* A register that a dump lacks is zero there: idregs leaves those out. */
+		u64 value = get(cap, sets[0].word[i]);
+
+		for (int k = 1; k < nr_sets; k++)
+			value = common_value(cap, value, get(cap, sets[k].word[i]), &differ);
+		common.word[i] |= value << cap->lsb;
+		common.has[i] = true;
+	}
+	for (int i = 0; i < NUM_ID_REGS; i++) {
+		if (common.word[i])
+			printf("%-18s %016lx\n", id_regs[i].name, common.word[i]);
+	}
+	bad = check_set(vm, &common, &nearest);
 	printf("# %s\n", bad ? "This host does not take it." : "This host takes all of it.");
 	return bad || differ;
 }
@@ -247,15 +268,13 @@ int main(int argc, char *argv[])
 	for (int n = i; n < argc; n++)
 		read_set(argv[n], &sets[n - i]);
 
-	__TEST_REQUIRE(kvm_publishes_id_reg_limits(),
-		       "KVM does not publish limits of ID registers");
+	__TEST_REQUIRE(kvm_has_cap(KVM_CAP_GUEST_CAPS),
+		       "KVM does not say what VMs can have");
 	if (!id_vm_is_possible(&config))
 		mistake("this host has no such VMs", "VM options");
 
 	vm = id_vm_create(&config, &vcpu);
-	TEST_ASSERT(!id_vm_get_range(vm, 1, highest) && !id_vm_get_range(vm, 2, lowest),
-		    "KVM_ARM_GET_REG_WRITABLE_MASKS failed: %s", strerror(errno));
 	read_names(vm);
 
-	return common ? print_common(vcpu, sets, argc - i) : explain_set(vcpu, sets);
+	return common ? print_common(vm, sets, argc - i) : explain_set(vm, sets);
 }

@@ -49,7 +49,7 @@ impl Row {
     /// so that VMs can be restored, and ignored. `asked` is all that userspace wrote, `word` what
     /// is left of it.
     #[inline(always)]
-    fn forgive(&self, bound: &Bound, word: u64, asked: u64, vm: &VmRegister<'_>) -> u64 {
+    pub(super) fn forgive(&self, bound: &Bound, word: u64, asked: u64, vm: &VmRegister<'_>) -> u64 {
         let Some(once) = bound.once else {
             return word;
         };
@@ -73,7 +73,13 @@ impl Row {
 
     /// Whether nothing can make the value acceptable.
     #[inline(always)]
-    fn is_impossible(&self, bound: &Bound, word: u64, limit: u64, facts: &Facts<'_>) -> bool {
+    pub(super) fn is_impossible(
+        &self,
+        bound: &Bound,
+        word: u64,
+        limit: u64,
+        facts: &Facts<'_>,
+    ) -> bool {
         let value = word & self.mask;
         let is_too_low = bound.least.is_some_and(|least| {
             value ^ self.sign < self.place(least) ^ self.sign
@@ -103,7 +109,7 @@ impl Row {
 
 impl VmRegister<'_> {
     /// Whether the register ignores writes: AArch32's do if the VM has no AArch32.
-    fn ignores_writes(&self) -> bool {
+    pub(super) fn ignores_writes(&self) -> bool {
         self.limits.condition.all.contains(Fact::AARCH32) && !self.is_there()
     }
 

@@ -9,6 +9,7 @@ use core::slice;
 use kernel::{
     bindings::{
         self,
+        kvm_guest_cap,
         kvm_idreg_field,
         kvm_idreg_refusal,
         kvm_idregs_host, //
@@ -22,6 +23,7 @@ use super::{
         check,
         Reason, //
     },
+    cpufeature::Register,
     facts::{
         Fact,
         Facts,
@@ -30,8 +32,18 @@ use super::{
         NUM_REGISTERS, //
     },
     needs,
-    policy::Lacking,
-    row::Limits,
+    policy::{
+        Class,
+        Lacking, //
+    },
+    query::{
+        Answer,
+        Verdict, //
+    },
+    row::{
+        Limits,
+        Rule, //
+    },
     view::View,
     vm, //
 };
@@ -87,22 +99,6 @@ pub(crate) unsafe extern "C" fn kvm_idreg_published(index: c_uint, facts: u32) -
             plain
         }
     })
-}
-
-/// The bits that a guest can use whatever they say.
-///
-/// # Safety
-///
-/// `host` must be as [`Cpus::new`] asks.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_usable(
-    index: c_uint,
-    host: *const kvm_idregs_host,
-    facts: u32,
-) -> u64 {
-    // SAFETY: The caller promises what this needs of `host`.
-    let host = unsafe { Cpus::new(host) };
-    vm::usable(index as usize, &Facts::new(facts, &host))
 }
 
 /// Whether the host's value of a register is wanted.
@@ -201,22 +197,6 @@ pub(crate) unsafe extern "C" fn kvm_idreg_highest(
     // SAFETY: The caller promises what this needs of `host`.
     let host = unsafe { Cpus::new(host) };
     vm::highest(index as usize, &Facts::new(facts, &host))
-}
-
-/// The least that userspace can ask for in each field of a register.
-///
-/// # Safety
-///
-/// `host` must be as [`Cpus::new`] asks.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_lowest(
-    index: c_uint,
-    host: *const kvm_idregs_host,
-    facts: u32,
-) -> u64 {
-    // SAFETY: The caller promises what this needs of `host`.
-    let host = unsafe { Cpus::new(host) };
-    vm::lowest(index as usize, &Facts::new(facts, &host))
 }
 
 /// What KVM sets when it knows a VM's interrupt controller.
@@ -369,6 +349,190 @@ pub(crate) unsafe extern "C" fn kvm_idreg_show_refusal(
         let need = needs::of(why.index.into(), why.bit.into(), why.need.into());
         view.show_refused(file, need.filter(|_| is_need));
     }
+}
+
+/// A register as `KVM_SET_ONE_REG` has it.
+fn one_reg(register: &Register) -> u64 {
+    let [op0, op1, crn, crm, op2] = register.encoding.map(u64::from);
+    bindings::KVM_REG_ARM64
+        | bindings::KVM_REG_SIZE_U64
+        | u64::from(bindings::KVM_REG_ARM64_SYSREG)
+        | op0 << bindings::KVM_REG_ARM64_SYSREG_OP0_SHIFT
+        | op1 << bindings::KVM_REG_ARM64_SYSREG_OP1_SHIFT
+        | crn << bindings::KVM_REG_ARM64_SYSREG_CRN_SHIFT
+        | crm << bindings::KVM_REG_ARM64_SYSREG_CRM_SHIFT
+        | op2 << bindings::KVM_REG_ARM64_SYSREG_OP2_SHIFT
+}
+
+impl From<&Answer> for kvm_guest_cap {
+    fn from(answer: &Answer) -> Self {
+        let view = &answer.view;
+        let rule = match view.rule {
+            Rule::Reserved => bindings::KVM_GUEST_CAP_RESERVED,
+            Rule::Denied => bindings::KVM_GUEST_CAP_DENIED,
+            Rule::Absent => bindings::KVM_GUEST_CAP_ABSENT,
+            Rule::LowerSafe => bindings::KVM_GUEST_CAP_LOWER_SAFE,
+            Rule::HigherSafe => bindings::KVM_GUEST_CAP_HIGHER_SAFE,
+            Rule::Exact => bindings::KVM_GUEST_CAP_EXACT,
+            Rule::Fixed | Rule::Least | Rule::HasRun | Rule::Needs => bindings::KVM_GUEST_CAP_FIXED,
+        };
+        let class = match view.class {
+            None => bindings::KVM_GUEST_CAP_NO_CLASS,
+            Some(Class::DataPath) => bindings::KVM_GUEST_CAP_DATA_PATH,
+            Some(Class::Trapped) => bindings::KVM_GUEST_CAP_TRAPPED,
+            Some(Class::Own(_)) => bindings::KVM_GUEST_CAP_OWN,
+            Some(Class::Inert) => bindings::KVM_GUEST_CAP_INERT,
+            Some(Class::Virtual(_)) => bindings::KVM_GUEST_CAP_VIRTUAL,
+        };
+        let verdict = match answer.verdict {
+            Verdict::Taken => bindings::KVM_GUEST_CAP_TAKEN,
+            Verdict::Adjusted => bindings::KVM_GUEST_CAP_ADJUSTED,
+            Verdict::Ignored => bindings::KVM_GUEST_CAP_IGNORED,
+            Verdict::Refused(Reason::HasRun) => bindings::KVM_GUEST_CAP_HAS_RUN,
+            Verdict::Refused(_) => bindings::KVM_GUEST_CAP_REFUSED,
+            Verdict::Lacks(need) if need.lacking == Lacking::Cleared => {
+                bindings::KVM_GUEST_CAP_CLEARED
+            }
+            Verdict::Lacks(_) => bindings::KVM_GUEST_CAP_NEEDS,
+        };
+        let flags = [
+            (bindings::KVM_GUEST_CAP_SIGNED, answer.sign != 0),
+            (bindings::KVM_GUEST_CAP_WRITABLE, view.writable),
+            (bindings::KVM_GUEST_CAP_USABLE, answer.is_usable),
+        ];
+        let flags = flags.into_iter().filter(|(_, holds)| *holds);
+        let (lowest, highest) = answer.range;
+        let cap = Self {
+            id: one_reg(answer.register),
+            lsb: view.field.lsb as u8,
+            width: view.field.width() as u8,
+            rule: rule as u8,
+            class: class as u8,
+            verdict: verdict as u8,
+            flags: flags.fold(0, |flags, (flag, _)| flags | flag as u16),
+            host: view.host,
+            limit: view.limit,
+            lowest,
+            highest,
+            possible: answer.possible,
+            asked: view.value,
+            value: answer.nearest,
+            ..Default::default()
+        };
+        match answer.verdict {
+            Verdict::Lacks(need) => Self {
+                needs_id: one_reg(need.register),
+                needs_lsb: need.field.lsb as u8,
+                needs_width: need.field.width() as u8,
+                needs_least: need.least,
+                ..cap
+            },
+            _ => cap,
+        }
+    }
+}
+
+/// What C is told about fields of a register, of which none has more than there are bits.
+///
+/// # Invariants
+///
+/// The pointer is valid for writes of `u64::BITS` records, and `nr` is at most that.
+struct Records {
+    caps: *mut kvm_guest_cap,
+    nr: u32,
+}
+
+impl Records {
+    fn push(&mut self, answer: &Answer) {
+        if self.nr < u64::BITS {
+            // SAFETY: By the type invariant the pointer is valid for writes of more than `nr`.
+            unsafe { self.caps.add(self.nr as usize).write(answer.into()) };
+            // INVARIANT: It was less.
+            self.nr += 1;
+        }
+    }
+}
+
+/// Tells of all fields of a register that holds `val`: how many there are.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, and `caps` valid for writes of 64 records.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_list(
+    index: c_uint,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    val: u64,
+    caps: *mut kvm_guest_cap,
+) -> c_uint {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    // INVARIANT: The caller promises it.
+    let mut records = Records { caps, nr: 0 };
+    Answer::list(index as usize, &Facts::new(facts, &host), val, |answer| {
+        records.push(&answer)
+    });
+    records.nr
+}
+
+/// Tells of those fields of a register that would not be as asked: how many these are. What it
+/// would hold goes to `val`.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, `val` valid for reads and writes, `now` for reads unless
+/// it is null, and `caps` for writes of 64 records.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_try(
+    index: c_uint,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    val: *mut u64,
+    now: *const u64,
+    caps: *mut kvm_guest_cap,
+) -> c_uint {
+    // SAFETY: The caller promises what this needs of `host`.
+    let host = unsafe { Cpus::new(host) };
+    // SAFETY: The caller promises that it is null, or valid for reads.
+    let now = unsafe { now.as_ref() }.copied();
+    // SAFETY: The caller promises that it is valid for reads.
+    let asked = unsafe { val.read() };
+    // INVARIANT: The caller promises it.
+    let mut records = Records { caps, nr: 0 };
+    let facts = Facts::new(facts, &host);
+    let held = Answer::check(index as usize, &facts, asked, now, |answer| {
+        records.push(&answer)
+    });
+    // SAFETY: The caller promises that it is valid for writes.
+    unsafe { val.write(held) };
+    records.nr
+}
+
+/// Tells of the field that a broken rule is about; false if there is no such rule.
+///
+/// # Safety
+///
+/// `host` must be as [`Cpus::new`] asks, `why` valid for reads, and `cap` for writes.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_idreg_lacks(
+    why: *const kvm_idreg_refusal,
+    host: *const kvm_idregs_host,
+    facts: u32,
+    cap: *mut kvm_guest_cap,
+) -> bool {
+    // SAFETY: The caller promises what this needs of `host`, and that `why` is valid for reads.
+    let (host, why) = unsafe { (Cpus::new(host), why.read()) };
+    let (index, bit) = (why.index.into(), why.bit.into());
+    let facts = Facts::new(facts, &host);
+    let answer = needs::of(index, bit, why.need.into())
+        .and_then(|need| Answer::lacks(index, bit, need, &facts, why.val));
+    let Some(answer) = answer else {
+        return false;
+    };
+    // SAFETY: The caller promises that `cap` is valid for writes.
+    unsafe { cap.write((&answer).into()) };
+    true
 }
 
 /// What C knows besides, for tests: cpufeature's safe values.

@@ -4,8 +4,8 @@
 //!
 //! `limits.rs` is the policy, one row a field, in the words of `policy.rs` and `facts.rs`. All else
 //! are functions over rows, over the host's registers and over facts: the value a VM starts with
-//! (`vm.rs`), what userspace may write (`check.rs`), and what people are told (`view.rs`). Only
-//! `ffi.rs` knows C.
+//! (`vm.rs`), what userspace may write (`check.rs`), and what people (`view.rs`) and programs
+//! (`query.rs`) are told. Only `ffi.rs` knows C.
 //!
 //! C header: [`arch/arm64/kvm/idregs.h`](srctree/arch/arm64/kvm/idregs.h)
 
@@ -27,6 +27,7 @@ mod ffi;
 mod limits;
 mod needs;
 mod policy;
+mod query;
 mod row;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;

@@ -164,7 +164,7 @@ pub(crate) fn broken(words: &[u64], facts: &Facts<'_>, n: usize) -> Option<&'sta
 /// The need with a number, of a field by a bit of it.
 pub(crate) fn of(index: usize, bit: u32, n: usize) -> Option<&'static Need> {
     let mut rows = LIMITS.get(index)?.rows.iter();
-    let row = rows.find(|row| row.field.lsb <= bit && bit <= row.field.msb)?;
+    let row = rows.find(|row| row.field.has(bit))?;
     row.policy.needs.get(n)
 }
 

@@ -43,6 +43,10 @@ use super::{
         Order,
         Verb, //
     },
+    query::{
+        self,
+        Answer, //
+    },
     row::{
         Limits,
         Row,
@@ -50,9 +54,7 @@ use super::{
     },
     vm::{
         highest,
-        lowest,
         start,
-        usable,
         with_irqchip, //
     },
 };
@@ -204,6 +206,37 @@ fn write(place: Place, value: u64, facts: &Facts<'_>, has_run: bool) -> Verdict 
         Ok(stored) if (stored ^ start) & !place.field.mask() == 0 => Reads(place.field.get(stored)),
         Err(Refusal { reason, bit }) if place.field.mask() & 1 << bit != 0 => Refused(reason),
         _ => Strange,
+    }
+}
+
+/// What userspace is told of a field.
+fn told(place: Place, facts: &Facts<'_>) -> Option<Answer> {
+    let mut found = None;
+    Answer::list(place.index, facts, highest(place.index, facts), |answer| {
+        if answer.view.field.lsb == place.field.lsb {
+            found = Some(answer);
+        }
+    });
+    found
+}
+
+/// What userspace is told of a register in which one field has another value than at the start.
+fn judged(place: Place, value: u64, facts: &Facts<'_>, has_run: bool) -> Verdict {
+    let start = highest(place.index, facts);
+    let word = place.field.put(start, value);
+    let mut verdict = Reads(value);
+    let now = has_run.then_some(start);
+    let held = Answer::check(place.index, facts, word, now, |answer| {
+        verdict = match answer.verdict {
+            _ if answer.view.field.lsb != place.field.lsb => Strange,
+            query::Verdict::Adjusted | query::Verdict::Ignored => Reads(answer.nearest),
+            query::Verdict::Refused(reason) => Refused(reason),
+            query::Verdict::Taken | query::Verdict::Lacks(_) => Strange,
+        };
+    });
+    match verdict {
+        Reads(value) if held != place.field.put(start, value) => Strange,
+        verdict => verdict,
     }
 }
 

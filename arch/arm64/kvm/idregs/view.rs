@@ -70,7 +70,7 @@ fn show_class(class: &Class, file: &SeqFile) {
 }
 
 impl View {
-    fn new(register: &VmRegister<'_>, field: &'static Field, word: u64) -> Self {
+    pub(super) fn new(register: &VmRegister<'_>, field: &'static Field, word: u64) -> Self {
         let mut rows = register.limits.rows.iter();
         let row = rows.find(|row| row.mask == field.mask());
         // Userspace has no say in protected VMs.
@@ -119,7 +119,7 @@ impl View {
     ) -> Option<Self> {
         let register = VmRegister::new(index, facts)?;
         let mut fields = register.limits.register.fields.iter();
-        let field = fields.find(|field| field.lsb <= bit && bit <= field.msb)?;
+        let field = fields.find(|field| field.has(bit))?;
         let view = Self::new(&register, field, word);
         Some(Self {
             rule: match reason {

@@ -83,40 +83,10 @@ impl Row {
         word
     }
 
-    /// The least that userspace can ask for if the most is `limit`, both in their place: in the
-    /// field's own order; of two values, the one that is not the limit.
-    pub(crate) fn least(&self, limit: u64, facts: &Facts<'_>) -> u64 {
-        let policy = self.policy;
-        let limit = limit & self.mask;
-        if !self.is_writable(facts) {
-            return limit;
-        }
-        match (policy.order, policy.or, self.bound(facts).least) {
-            (Order::Exact(safe), _, _) => self.place(safe),
-            (Order::HigherSafe, _, _) => self.mask ^ self.sign,
-            (Order::LowerSafe, Some(or), _) => self.place(or),
-            (Order::LowerSafe, None, Some(least)) => self.place(least),
-            (Order::LowerSafe, None, None) => self.named().fold(limit, |least, value| {
-                if self.is_higher(least, value) {
-                    value
-                } else {
-                    least
-                }
-            }),
-        }
-    }
-
     /// Whether a value, in its place, is higher than another one.
     #[inline(always)]
     pub(crate) fn is_higher(&self, value: u64, other: u64) -> bool {
         value ^ self.sign > other ^ self.sign
-    }
-
-    /// All values that mean something, in their place.
-    fn named(&self) -> impl Iterator<Item = u64> + '_ {
-        (0..=self.field.max())
-            .map(|value| value.wrapping_shl(self.field.lsb))
-            .filter(|word| self.has_meaning(*word))
     }
 
     /// Whether a value, in its place, means something.
@@ -125,7 +95,7 @@ impl Row {
     }
 
     /// Whether a guest can use what the host has, whatever the field says.
-    fn is_usable(&self, facts: &Facts<'_>) -> bool {
+    pub(crate) fn is_usable(&self, facts: &Facts<'_>) -> bool {
         self.policy.untrappable.is_some()
             || matches!(
                 self.bound(facts).class,
@@ -188,17 +158,6 @@ impl<'a> VmRegister<'a> {
     pub(crate) fn is_there(&self) -> bool {
         self.limits.condition.holds(&self.facts)
     }
-
-    /// The least that userspace can ask for in each field.
-    fn least(&self) -> u64 {
-        if !self.is_there() {
-            return self.limit;
-        }
-        let fields = self.limits.rows.iter();
-        fields.fold(self.limits.reserved, |word, row| {
-            word | row.least(self.limit, &self.facts)
-        })
-    }
 }
 
 /// The most that a VM can have in a register; zero if there is none of that index.
@@ -216,20 +175,6 @@ pub(crate) fn start(words: &mut [u64], facts: &Facts<'_>) {
         *word = limits.highest(facts.of_host(index), facts);
     }
     needs::start(words, facts);
-}
-
-/// The least that userspace can ask for in each field of a register.
-pub(crate) fn lowest(index: usize, facts: &Facts<'_>) -> u64 {
-    VmRegister::new(index, facts).map_or(0, |register| register.least())
-}
-
-/// The bits of a register that a guest can use whatever they say.
-pub(crate) fn usable(index: usize, facts: &Facts<'_>) -> u64 {
-    VmRegister::new(index, facts).map_or(0, |register| {
-        let rows = register.limits.rows.iter();
-        let rows = rows.filter(|row| register.is_there() && row.is_usable(&register.facts));
-        rows.fold(0, |mask, row| mask | row.mask)
-    })
 }
 
 /// What becomes of a register's value when KVM knows the VM's interrupt controller.

@@ -197,7 +197,7 @@ mod suite {
             let facts = Facts::new(given, &host);
 
             for (limits, row, place) in rows() {
-                let is_usable = usable(place.index, &facts) & row.mask != 0;
+                let is_usable = told(place, &facts).is_some_and(|answer| answer.is_usable);
                 let class = row.bound(&facts).class;
 
                 assert!(!is_usable || limits.condition.holds(&facts));
