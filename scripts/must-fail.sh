@@ -38,8 +38,7 @@ ccflags-y := -I$(srctree)/arch/x86/kvm -I$(objtree)/arch/x86/kvm' >"$build/Kbuil
 
 no_row='KVM gives this feature to nobody: see its row in arch/x86/kvm/caps/tables/policy.rs'
 uses=('if (guest_cpu_cap_has(vcpu, X86_FEATURE_%s)) return 1' 'if (kvm_cpu_cap_has(X86_FEATURE_%s)) return 1'
-	'if (kvm_cpu_cap_get(X86_FEATURE_%s)) return 1' 'kvm_cpu_cap_set(X86_FEATURE_%s)'
-	'kvm_cpu_cap_clear(X86_FEATURE_%s)' 'kvm_cpu_cap_check_and_set(X86_FEATURE_%s)')
+	'if (kvm_cpu_cap_get(X86_FEATURE_%s)) return 1')
 for use in "${uses[@]}"; do
 	asks "${use//%s/DSCPL}; return 0"
 	fails asks.o "$no_row"
@@ -83,8 +82,15 @@ table policy.rs 's/native(XMM3);/&&/' 'a_feature_has_two_rows'
 table policy.rs '/native(XMM3);/d' 'a_feature_has_no_row'
 table policy.rs 's/kernel(OSPKE)/kernel(OSPKEE)/' 'cannot find value `OSPKEE`'
 table policy.rs 's/kernel(OSPKE)/kernel(feature::AVX10)/' 'the kernel does not keep this feature'
-table policy.rs 's/is(Tdp), kernel(OSPKE)/is(Svm), kernel(OSPKE)/' 'no vCPU is known there'
+table policy.rs 's/is(Tdp), kernel(OSPKE)/is(Tdx), kernel(OSPKE)/' 'no vCPU is known there'
+table policy.rs 's/native(XSAVES).needs(&\[on/native(XSAVES).needs(\&[kvm(feature::IBT), on/' \
+	"KVM's support is asked for where it isn't known yet"
+table policy.rs 's/on(Vmx, Invpcid)/on(Vmx, Invpcid).or(is(Nested)).or(is(Vnmi))/' 'three are enough'
 table policy.rs 's/aliased(CPUID_1_EDX::FPU)/aliased(feature::XMM3)/' 'only this word is repeated'
+table leaves.rs '/row(0x6, /d' 'panicked: CPUID_6_EAX'
+table leaves.rs '/row(0x6, /s/KVM,  /HOST, /' 'a_word_has_no_leaf'
+table leaves.rs '/row(0x6, /s/KVM,  *ZERO/KVM, KVM/' 'the policy has no features of this register'
+table leaves.rs 's/row(0xf, /row(0x1, /' 'rows are in order'
 table optouts.rs 's/advertised(MOVBE)/advertised(CLZERO)/' 'KVM_GET_EMULATED_CPUID does not report this leaf'
 table optouts.rs 's/hidden(MWAIT)/hidden(MWAIT).on(Svm)/' 'which reads this row, knows no vCPU'
 table optouts.rs 's/kvm(RDTSCP)/vcpu(RDTSCP)/' 'which reads this row, knows no vCPU'

@@ -182,6 +182,9 @@ RUNS = [
     Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=modules("kvm-intel"), kunit=True),
     Run("amd-rome", "amd", "x86-m", X86_IMAGE, 300, cpu="EPYC-Rome",
         modules=modules("kvm-amd"), kunit=True),
+    # Where most parameters of kvm-amd make a difference.
+    Run("amd-modules", "amd", "x86-m", X86_IMAGE, 300, modules=modules("kvm-amd"),
+        tests=("cpuid_test",)),
     # TCG boots none of AMD's old models that the selftests, built for x86-64-v2, run on.
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd")),
@@ -318,7 +321,7 @@ def parse_kunit(log):
 def said_lines(console):
     """What supported_cpuid or idregs_sweep printed: a digest of the host, then line by line."""
     host = [x for x in console if x.startswith("host ")]
-    found = [x for x in console if re.match("(supported|emulated|guest|writable|vm) ", x)]
+    found = [x for x in console if re.match("(supported|emulated|guest|parameters|writable|vm) ", x)]
     digest = hashlib.sha256("\n".join(host).encode()).hexdigest()
     return [f"host {digest}"] + found if found else []
 
@@ -403,10 +406,12 @@ PROGRAMS = "/kselftest/kvm"
 
 
 def ask(run):
-    """What makes KVM say what it does, one machine after another if the run is about machines."""
+    """What makes KVM say what it does: one machine after another if the run is about machines, and
+    configured in one way after another where its modules are such."""
     program = f"{PROGRAMS}/{run.says[0]}"
     if not run.machines:
-        return program
+        configured = (SCRIPTS / "guest/parameters").read_text() if run.modules else ""
+        return f"{program}\n{configured}"
     registers = {}
     for line in MACHINES.read_text().splitlines():
         if not line.startswith("#"):

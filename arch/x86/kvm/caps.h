@@ -11,33 +11,43 @@
  */
 #include <linux/types.h>
 #include <asm/fpu/types.h>
+#include <asm/perf_event.h>
+#include <asm/sgx.h>
 #include <uapi/asm/kvm.h>
+#include <uapi/asm/kvm_para.h>
 
 struct seq_file;
 
 /* As many CPUID entries as a vCPU can have. */
 #define KVM_CAPS_MAX_ENTRIES	256
 
-/* What decides what KVM supports on a host. */
-struct kvm_caps_snapshot {
-	const u32 *kernel;		/* boot_cpu_data.x86_capability */
-	const u32 *cpu;			/* CPUID, in the registers that words mirror */
-	bool tdp_enabled;
-	bool allow_smaller_maxphyaddr;
-	bool has_msr_tsc_aux;		/* guests can have one of their own */
+/* What finds a CPUID entry: positions, as caps/cpuid.rs leaves them behind. */
+struct kvm_cpuid_index {
+	u8 first[KVM_CAPS_MAX_ENTRIES];
+	u8 next[KVM_CAPS_MAX_ENTRIES];
+	bool is_searched;		/* all entries are looked at */
 };
 
-/* What KVM supports before vendors have a say.  False if the host contradicts itself. */
-bool kvm_host_caps_init(u32 *caps, const struct kvm_caps_snapshot *host);
+/* The CPUID entries of a vCPU, and what finds them; no table if there are no entries. */
+struct kvm_cpuid_table {
+	struct kvm_cpuid_index index;
+	u32 nent;
+	struct kvm_cpuid_entry2 entries[] __counted_by(nent);
+};
 
-/* Add a feature, word times 32 plus bit, or remove it.  False if KVM gives it to nobody. */
-bool kvm_host_caps_change(u32 *caps, unsigned int feature, bool present);
+/* Have the entries found. */
+void kvm_cpuid_index(struct kvm_cpuid_table *table);
 
-/*
- * The same of kvm_cpu_caps, while kvm-intel or kvm-amd configures KVM; a WARN at
- * any other time, and for features that KVM gives to nobody.
- */
-void kvm_cpu_cap_change(unsigned int feature, bool present);
+/* The first entry of a function, or NULL. */
+struct kvm_cpuid_entry2 *kvm_cpuid_find(struct kvm_cpuid_table *table, u32 function);
+
+/* The first one that is flagged with an index, or isn't flagged at all. */
+struct kvm_cpuid_entry2 *kvm_cpuid_find_index(struct kvm_cpuid_table *table, u32 function,
+					      u32 index);
+
+/* What Intel's CPUs show instead of a leaf that isn't there, and which one it is. */
+struct kvm_cpuid_entry2 *kvm_cpuid_find_highest_basic(struct kvm_cpuid_table *table,
+						      u32 *function, u32 index);
 
 /* The kinds of vCPUs, by who runs them: kvm-amd, kvm-intel, the TDX module. */
 enum kvm_caps_kind {
@@ -46,6 +56,58 @@ enum kvm_caps_kind {
 	KVM_CAPS_TDX,
 	KVM_CAPS_NR_KINDS,
 };
+
+/* How kvm-intel or kvm-amd is configured, as far as features depend on it. */
+struct kvm_vendor_snapshot {
+	enum kvm_caps_kind kind;
+	bool nested;
+
+	/* kvm-amd */
+	bool nrips;
+	bool tsc_scaling;
+	bool vls;			/* virtual VMLOAD and VMSAVE */
+	bool lbrv;
+	bool gmet;
+	bool vgif;
+	bool vnmi;
+	bool sev;
+	bool sev_es;
+	bool sev_snp;
+	bool core_counters;		/* KVM has as many as PERFCTR_CORE takes */
+	bool pmu_v2;			/* the host's version is 2 */
+
+	/* kvm-intel */
+	bool mpx_state;			/* KVM supports its components of XCR0 */
+	bool invpcid;
+	bool pt_host_guest;
+	bool pebs;
+	bool sgx;
+	bool umip_emulated;
+	bool xsaves;
+	bool rdtscp;
+	bool user_wait_pause;
+	bool load_cet_state;
+	bool unrestricted_guest;
+	bool any_error_code;		/* exceptions are injected with one or without */
+};
+
+/* What decides what KVM supports on a host. */
+struct kvm_caps_snapshot {
+	const u32 *kernel;		/* boot_cpu_data.x86_capability */
+	const u32 *cpu;			/* CPUID, in the registers that words mirror */
+	const struct kvm_vendor_snapshot *vendor;
+	u64 xss;			/* components that the kernel and KVM know */
+	bool tdp_enabled;
+	bool enable_pmu;
+	bool allow_smaller_maxphyaddr;
+	bool has_msr_tsc_aux;		/* guests can have one of their own */
+};
+
+/*
+ * What KVM supports: features, and components of IA32_XSS.  False if the host
+ * contradicts itself.
+ */
+bool kvm_host_caps_init(u32 *caps, u64 *xss, const struct kvm_caps_snapshot *host);
 
 /* CPUID leaf 0xD, by index. */
 struct kvm_xstate_sizes {
@@ -102,7 +164,7 @@ struct kvm_guest_cpuid {
 };
 
 /* Write a vCPU's state to incoming entries. */
-void kvm_cpuid_massage(struct kvm_cpuid_entry2 *entries, int nent,
+void kvm_cpuid_massage(struct kvm_cpuid_table *table,
 		       const struct kvm_cpuid_runtime *runtime,
 		       const struct kvm_xstate_sizes *sizes);
 
@@ -113,14 +175,13 @@ void kvm_cpuid_massage(struct kvm_cpuid_entry2 *entries, int nent,
  */
 int kvm_cpuid_derive(struct kvm_guest_cpuid *guest, u32 *caps,
 		     const struct kvm_caps_context *context,
-		     struct kvm_cpuid_entry2 *entries, int nent);
+		     struct kvm_cpuid_table *table);
 
 /* Whether a guest sees the same in two tables, i.e. all but padding. */
-bool kvm_cpuid_equal(const struct kvm_cpuid_entry2 *a, int nr_a,
-		     const struct kvm_cpuid_entry2 *b, int nr_b);
+bool kvm_cpuid_equal(const struct kvm_cpuid_table *a, const struct kvm_cpuid_table *b);
 
 /* Write a vCPU's state to its entries and capabilities, but for hlt_in_guest. */
-void kvm_cpuid_update(u32 *caps, struct kvm_cpuid_entry2 *entries, int nent,
+void kvm_cpuid_update(u32 *caps, struct kvm_cpuid_table *table,
 		      const struct kvm_cpuid_runtime *runtime,
 		      const struct kvm_xstate_sizes *sizes);
 
@@ -131,7 +192,7 @@ u64 kvm_cr4_reserved_bits(const u32 *words);
 u64 kvm_efer_supported_bits(const u32 *kvm, const u32 *kernel);
 
 /* The words that entries ask for; zero where KVM asks for no feature. */
-void kvm_cpuid_words(u32 *asked, const struct kvm_cpuid_entry2 *entries, int nent);
+void kvm_cpuid_words(u32 *asked, const struct kvm_cpuid_table *table);
 
 /* A vCPU's capabilities, and where they come from. */
 struct kvm_caps_view {
@@ -156,6 +217,44 @@ struct kvm_denied_cap {
 /* Find the next one, from a number on.  False if there is none. */
 bool kvm_denied_caps_next(struct kvm_denied_cap *cap, const struct kvm_caps_view *view,
 			  unsigned int from);
+
+/* What of SGX's leaf the kernel knows; macros of enumerators are nothing to bindgen. */
+enum {
+	KVM_CAPS_SGX_MISC	= SGX_MISC_EXINFO,
+	KVM_CAPS_SGX_ATTRIBUTES	= SGX_ATTR_PRIV_MASK | SGX_ATTR_UNPRIV_MASK,
+};
+
+/* What KVM_GET_SUPPORTED_CPUID depends on, beside features and the CPU's leaves. */
+struct kvm_leaves_snapshot {
+	u64 xcr0;			/* components that the caller may use */
+	u64 xss;			/* components that KVM supports */
+	u32 power;			/* boot_cpu_data.x86_power */
+	u8 phys_bits;			/* boot_cpu_data.x86_phys_bits */
+	u8 tdp_levels;			/* of two-dimensional paging's tables, at most */
+	bool sched_info;		/* the scheduler counts delays */
+	struct x86_pmu_capability pmu;
+};
+
+struct kvm_leaves_context {
+	const u32 *kvm;			/* what KVM supports, kvm_cpu_caps */
+	const u32 *kernel;		/* boot_cpu_data.x86_capability */
+	const struct kvm_xstate_sizes *sizes;
+	const struct kvm_leaves_snapshot *snapshot;
+	bool tdp_enabled;
+	bool enable_pmu;
+	bool centaur;			/* the CPU is one of Centaur's or Zhaoxin's */
+};
+
+/* CPUID of this CPU: EAX, EBX, ECX, EDX. */
+void kvm_read_cpuid(u32 *regs, u32 function, u32 index);
+
+/*
+ * What KVM_GET_SUPPORTED_CPUID reports: the number of entries, or -E2BIG.  The
+ * caller stays on one CPU.  Functions where the CPU contradicts what KVM and the
+ * kernel know of it are bits of contradictions.
+ */
+int kvm_caps_supported_cpuid(struct kvm_cpuid_entry2 *entries, int nent,
+			     const struct kvm_leaves_context *context, u32 *contradictions);
 
 /* What KVM_GET_EMULATED_CPUID reports: the number of entries, or -E2BIG. */
 int kvm_caps_emulated_cpuid(struct kvm_cpuid_entry2 *entries, int nent, const u32 *kvm);

@@ -1218,6 +1218,52 @@ TEST(pv_features_base)
 	kvm_vm_free(vm);
 }
 
+/* How often the kernel has warned. */
+static int nr_warnings(void)
+{
+	FILE *file = fopen("/sys/kernel/warn_count", "r");
+	int count;
+
+	TEST_ASSERT(file && fscanf(file, "%x", &count) == 1, "No count of warnings");
+	fclose(file);
+	return count;
+}
+
+/*
+ * Two hypervisors may claim the same leaf.  Its EAX becomes the name of Hyper-V's interface only as
+ * KVM takes PV_UNHALT out of it: whether there is Hyper-V is to be judged after that, once, or KVM
+ * warns that Hyper-V came without its context.
+ */
+TEST(hyperv_interface)
+{
+	const u32 hv1 = 0x31237648;
+	const struct kvm_cpuid_entry2 features = {
+		.function = 0x40000001,
+		.eax = hv1 | PV_UNHALT,
+	};
+	struct kvm_cpuid2 *cpuid;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int warnings;
+
+	if (!(kvm_check_cap(KVM_CAP_X86_DISABLE_EXITS) & KVM_X86_DISABLE_EXITS_HLT))
+		SKIP(return, "KVM cannot disable HLT exits");
+	if (access("/sys/kernel/warn_count", R_OK))
+		SKIP(return, "the kernel doesn't count warnings");
+
+	warnings = nr_warnings();
+	vm = vm_create_barebones();
+	vm_enable_cap(vm, KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_HLT);
+	vcpu = __vm_vcpu_add(vm, 0);
+
+	SET_CPUID(vcpu, signature(0x40000000, KVM_SIGNATURE), features);
+	cpuid = get_cpuid(vcpu);
+	TEST_ASSERT_EQ(cpuid->entries[1].eax, hv1);
+	TEST_ASSERT_EQ(nr_warnings(), warnings);
+	free(cpuid);
+	kvm_vm_free(vm);
+}
+
 static int get_emulated_cpuid(struct kvm_cpuid2 *cpuid)
 {
 	int kvm_fd = open_kvm_dev_path_or_exit();
@@ -1314,6 +1360,182 @@ TEST(emulated_cpuid_padding)
 	TEST_ASSERT_EQ(get_emulated_cpuid(cpuid), 0);
 	TEST_ASSERT_EQ(cpuid->entries[0].function, 0u);
 	TEST_ASSERT_EQ(cpuid->entries[1].flags, 0u);
+	free(cpuid);
+}
+
+/* What a guest looks at, and finds. */
+static struct leaf {
+	u32 function;
+	u32 index;
+	u32 regs[4];
+} leaves[256];
+
+static void guest_leaves(void)
+{
+	struct leaf *leaf;
+
+	for (;;) {
+		for (leaf = leaves; leaf < &leaves[ARRAY_SIZE(leaves)]; leaf++)
+			__cpuid(leaf->function, leaf->index, &leaf->regs[0], &leaf->regs[1],
+				&leaf->regs[2], &leaf->regs[3]);
+		GUEST_SYNC(0);
+	}
+}
+
+#define ANY_INDEX	(~0ull)
+
+/* The first entry of a function, with that index unless its own isn't significant. */
+static const struct kvm_cpuid_entry2 *search(const struct kvm_cpuid2 *cpuid, u32 function,
+					     u64 index)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	for (e = cpuid->entries; e < &cpuid->entries[cpuid->nent]; e++)
+		if (e->function == function &&
+		    (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == index ||
+		     index == ANY_INDEX))
+			return e;
+	return NULL;
+}
+
+/* What CPUID is in a VM: Intel's CPUs show the highest basic leaf for one that is out of range. */
+static void check_leaf(const struct kvm_cpuid2 *cpuid, const struct leaf *leaf)
+{
+	const struct kvm_cpuid_entry2 *basic = &cpuid->entries[0], *class = basic, *e;
+	u32 function = leaf->function, expected[4] = { 0 };
+
+	e = search(cpuid, function, leaf->index);
+	if (!e && !memcmp(&basic->ebx, "Genu", 4)) {
+		if (function >> 28 == 4)
+			class = search(cpuid, function & ~0xffu, ANY_INDEX);
+		else if (function >> 31)
+			class = search(cpuid, function >= 0xc0000000 ? 0xc0000000 : 0x80000000,
+				       ANY_INDEX);
+		if (!class || function > class->eax) {
+			function = basic->eax;
+			e = search(cpuid, function, leaf->index);
+		}
+	}
+	if (e) {
+		memcpy(expected, &e->eax, sizeof(expected));
+	} else if (function == 0xb || function == 0x1f) {
+		e = search(cpuid, function, 1);
+		if (e) {
+			expected[2] = leaf->index & 0xff;
+			expected[3] = e->edx;
+		}
+	}
+	TEST_ASSERT(!memcmp(leaf->regs, expected, sizeof(expected)),
+		    "0x%x.%u of %u entries: wanted 0x%x 0x%x 0x%x 0x%x, got 0x%x 0x%x 0x%x 0x%x",
+		    leaf->function, leaf->index, cpuid->nent, expected[0], expected[1],
+		    expected[2], expected[3], leaf->regs[0], leaf->regs[1], leaf->regs[2],
+		    leaf->regs[3]);
+}
+
+static const u32 functions[] = {
+	2, 4, 5, 0xb, 0xb, 0x1f, 0x21, 0x104, 0x40000100, 0x40000105, 0x50000000, 0x8000001d,
+	0x80000104, 0xc0000000, 0xc0000002, ~0u,
+};
+
+/* Sub-leaves that are there or not, or of functions that have none. */
+static void guess_leaves(const struct kvm_cpuid2 *cpuid)
+{
+	const struct kvm_cpuid_entry2 *e;
+	struct leaf *leaf;
+
+	for (leaf = leaves; leaf < &leaves[ARRAY_SIZE(leaves)]; leaf++) {
+		e = &cpuid->entries[rand() % cpuid->nent];
+		leaf->function = rand() & 1 ? e->function :
+				 functions[rand() % ARRAY_SIZE(functions)] + (rand() & 1);
+		leaf->index = rand() & 1 ? e->index : rand() % 6;
+	}
+}
+
+/* Entries of a function anywhere, several of them for the same, with and without an index. */
+static void scatter_entries(struct kvm_cpuid2 *cpuid, int nent)
+{
+	struct kvm_cpuid_entry2 *e;
+
+	while (cpuid->nent < nent) {
+		e = &cpuid->entries[1 + rand() % cpuid->nent];
+		memmove(e + 1, e, (cpuid->nent - (e - cpuid->entries)) * sizeof(*e));
+		*e = (struct kvm_cpuid_entry2) {
+			.function = functions[rand() % ARRAY_SIZE(functions)],
+			.index = rand() % 4,
+			.flags = rand() % 4 ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+			.eax = rand(), .ebx = rand(), .ecx = rand(), .edx = rand(),
+		};
+		cpuid->nent++;
+	}
+}
+
+static void check_leaves(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+	int i;
+
+	vcpu_run(vcpu);
+	TEST_ASSERT_EQ(get_ucall(vcpu, &uc), UCALL_SYNC);
+	sync_global_from_guest(vcpu->vm, leaves);
+	for (i = 0; i < ARRAY_SIZE(leaves); i++)
+		check_leaf(vcpu->cpuid, &leaves[i]);
+}
+
+/* However guest CPUID looks, its first entry that answers is what guests see. */
+TEST(cpuid_exits)
+{
+	const struct kvm_cpuid2 *supported = kvm_get_supported_cpuid();
+	const u32 highest[] = { 2, 0xb, 0xd, 0x1f, 0x21 };
+	struct kvm_cpuid2 *cpuid = zalloc_cpuid(KVM_MAX_CPUID_ENTRIES);
+	int nents[] = { 0, supported->nent + 1, 64, 100, KVM_MAX_CPUID_ENTRIES };
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int i;
+
+	for (i = 0; i < 4 * ARRAY_SIZE(nents); i++) {
+		cpuid->nent = supported->nent;
+		memcpy(cpuid->entries, supported->entries,
+		       supported->nent * sizeof(*cpuid->entries));
+		TEST_ASSERT_EQ(cpuid->entries[0].function, 0u);
+		cpuid->entries[0].eax = highest[rand() % ARRAY_SIZE(highest)];
+		memcpy(&cpuid->entries[0].ebx, i & 1 ? "GenuntelineI" : "AuthcAMDenti", 12);
+		scatter_entries(cpuid, nents[i % ARRAY_SIZE(nents)]);
+
+		vm = vm_create_with_one_vcpu(&vcpu, guest_leaves);
+		vcpu_init_cpuid(vcpu, cpuid);
+		vcpu_set_cpuid(vcpu);
+		guess_leaves(vcpu->cpuid);
+		sync_global_to_guest(vm, leaves);
+		check_leaves(vcpu);
+
+		/* The same again is accepted, and is the same. */
+		vcpu_set_cpuid(vcpu);
+		check_leaves(vcpu);
+		kvm_vm_free(vm);
+	}
+	free(cpuid);
+}
+
+/* A vCPU may have no entries at all, and none any more. */
+TEST(no_cpuid)
+{
+	struct kvm_cpuid2 *cpuid = zalloc_cpuid(KVM_MAX_CPUID_ENTRIES);
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int i, nent;
+
+	vm = vm_create_barebones();
+	vcpu = __vm_vcpu_add(vm, 0);
+	for (nent = 0; nent < 3; nent++) {
+		for (i = 0; i < 2; i++) {
+			cpuid->nent = nent * i;
+			vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
+			cpuid->nent = KVM_MAX_CPUID_ENTRIES;
+			vcpu_ioctl(vcpu, KVM_GET_CPUID2, cpuid);
+			TEST_ASSERT_EQ(cpuid->nent, nent * i);
+		}
+	}
+	kvm_vm_free(vm);
 	free(cpuid);
 }
 

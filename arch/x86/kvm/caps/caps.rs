@@ -6,9 +6,11 @@
 //! those of a vCPU in `kvm_vcpu_arch::cpu_caps`, as arrays of words that C reads and only this
 //! crate computes:
 //!
-//! - [`tables`]: the policy, its exceptions, and the bits of control registers, as rows;
+//! - [`tables`]: the policy, its exceptions, the bits of control registers, and what userspace is
+//!   told, as rows;
 //! - [`facts`]: what rows depend on, and how a condition is judged;
 //! - [`host`]: the words of the host;
+//! - [`leaves`]: what userspace is told of them, in leaves of CPUID;
 //! - [`guest`]: the words of a vCPU, and what else KVM derives from its entries;
 //! - [`cpuid`]: guest CPUID's entries, and how one is found;
 //! - [`runtime`]: what KVM keeps up to date in them as the vCPU's state changes;
@@ -36,6 +38,7 @@ pub(crate) mod facts;
 pub(crate) mod ffi;
 pub(crate) mod guest;
 pub(crate) mod host;
+pub(crate) mod leaves;
 pub(crate) mod runtime;
 pub(crate) mod tables;
 #[cfg(CONFIG_KUNIT = "y")]

@@ -5,9 +5,12 @@
 //! For each query the first entry counts whose function is the query's, and whose index is, if the
 //! entry says that its index is significant and the query has one.
 
+use core::mem::MaybeUninit;
+
 use crate::{
     c::{
         Entry,
+        Positions,
         MAX_ENTRIES,
         SIGNIFICANT_INDEX, //
     },
@@ -20,38 +23,12 @@ fn answers(entry: &Entry, function: u32, index: Option<u32>) -> bool {
         && index.is_none_or(|index| entry.flags & SIGNIFICANT_INDEX == 0 || entry.index == index)
 }
 
-/// Where the entry stands that counts, if there is one: looks at one after the other, beginning at
-/// `from`.
-#[inline]
-pub(crate) fn search(
-    entries: &[Entry],
-    from: usize,
-    function: u32,
-    index: Option<u32>,
-) -> Option<usize> {
-    let (_, rest) = entries.split_at_checked(from)?;
-
-    rest.iter()
-        .position(|entry| answers(entry, function, index))
-        .map(|at| at.wrapping_add(from))
-}
-
-/// The number of chains in an [`Index`].
-const CHAINS: usize = 64;
-
-/// Whether an [`Index`] has such functions: those among the first of one of four ranges.
-const fn is_indexed(function: u32) -> bool {
-    function & 0x3fff_0000 == 0
-}
-
-/// The chain of a function. Meant for constants: fails the build if an index doesn't have it.
-pub(crate) const fn chain(function: u32) -> usize {
-    assert!(is_indexed(function), "an index does not have this function");
-    chain_of(function)
-}
-
-const fn chain_of(function: u32) -> usize {
-    function.wrapping_add(function >> 26) as usize % CHAINS
+/// The chain of a function's index. Functions differ in their lowest and highest bits, and sub-leaves
+/// of a function shall not be where functions next to it are.
+const fn chain(function: u32, index: u32) -> u8 {
+    function
+        .wrapping_add(function >> 24)
+        .wrapping_add(index.wrapping_mul(0x25)) as u8
 }
 
 /// The first and the last function that may be the base of a hypervisor's leaves; so may all
@@ -61,98 +38,191 @@ const _: () = {
     let mut base = BASES.0;
 
     while base <= BASES.1 {
-        assert!(chain(base) == chain(BASES.0));
+        assert!(chain(base, 0) == chain(BASES.0, 0));
         base += 0x100;
     }
 };
 
-/// Finds the entries that KVM looks for, without looking at all of them.
+/// Finds entries without looking at all of them.
 ///
-/// Entries of the same hash are a chain, each leading to the next one behind it.
-pub(crate) struct Index<'a> {
-    /// The first entry of each chain. An empty chain has 0, which does no harm: that entry is of
-    /// another function than those of the chain.
-    first: [u8; CHAINS],
-    /// For each entry the next one in its chain; none if that is not behind it.
-    next: &'a [u8],
-}
+/// Each entry is in one of 256 chains, which lead from `first` to ever later entries by `next`; an
+/// entry that isn't behind the one that leads there ends the chain. An empty chain has 0, which does
+/// no harm: whoever follows it looks at functions and indices anyway.
+///
+/// The first entry of a function is in the chain of the function's index 0, further sub-leaves are in
+/// those of function and index. That is how tables look: entries of a function stand together, in the
+/// order of their indices. Any other table, e.g. one with two entries for the same, is searched.
+#[repr(transparent)]
+pub(crate) struct Index(Positions);
 
 // Positions are bytes.
 const _: () = assert!(MAX_ENTRIES == u8::MAX as usize + 1);
 
-impl<'a> Index<'a> {
-    /// An index of entries, as many as there is room for, in zeroed `room`.
+impl Index {
+    /// The index of no entries.
+    pub(crate) const EMPTY: Self = Self(Positions {
+        first: [0; MAX_ENTRIES],
+        next: [0; MAX_ENTRIES],
+        is_searched: false,
+    });
+
+    /// Whether the table is searched.
+    pub(crate) fn is_searched(&self) -> bool {
+        self.0.is_searched
+    }
+
+    /// Adds entries, [`MAX_ENTRIES`] at most, to an empty index.
     #[inline]
-    pub(crate) fn new(entries: &[Entry], room: &'a mut [u8]) -> Self {
-        const AT_ONCE: usize = 8;
-        let mut first = [0; CHAINS];
-        let mut rest = entries;
-
-        // Backwards, so that who comes first is found first.
-        while let Some((entry, before)) = rest.split_last() {
-            rest = before;
-            if is_indexed(entry.function) {
-                let position = before.len();
-
-                if let (Some(first), Some(next)) = (
-                    first.get_mut(chain_of(entry.function)),
-                    room.get_mut(position),
-                ) {
-                    *next = *first;
-                    *first = position as u8;
-                }
-                continue;
-            }
-            // A table may be full of functions that nobody looks for: several of them at once are
-            // passed over faster.
-            while let Some((before, some)) = rest.split_last_chunk::<AT_ONCE>() {
-                if some.iter().any(|entry| is_indexed(entry.function)) {
-                    break;
-                }
-                rest = before;
-            }
+    pub(crate) fn add(&mut self, entries: &[Entry]) {
+        if self.try_add(entries).is_none() {
+            *self = Self::EMPTY;
+            self.0.is_searched = true;
         }
-        Self { first, next: room }
     }
 
-    /// The positions of the entries in a chain, and perhaps of another one.
-    fn positions(&self, chain: usize) -> impl Iterator<Item = usize> + '_ {
-        let first = self.first.get(chain).copied().map(usize::from);
+    /// As [`Index::add()`], unless the table is to be searched.
+    #[inline(always)]
+    fn try_add(&mut self, entries: &[Entry]) -> Option<()> {
+        // Backwards, so that who comes first is found first.
+        let mut backwards = entries.iter().rev();
+        let mut position = entries.len() as u8;
+        let Some(mut entry) = backwards.next() else {
+            return Some(());
+        };
 
-        core::iter::successors(first, |position| {
-            let next = usize::from(*self.next.get(*position)?);
-
-            (next > *position).then_some(next)
-        })
+        for before in backwards {
+            position = position.wrapping_sub(1);
+            if before.function != entry.function {
+                self.put_first(entries, position, entry.function)?;
+            } else if before.flags & entry.flags & SIGNIFICANT_INDEX != 0
+                && before.index < entry.index
+            {
+                self.put(position, chain(entry.function, entry.index))?;
+            } else {
+                return None;
+            }
+            entry = before;
+        }
+        self.put_first(entries, 0, entry.function)
     }
 
-    /// As [`search()`], for functions that the index has.
+    /// Puts the first entry of a function in its chain, unless there is another one behind it.
+    #[inline(always)]
+    fn put_first(&mut self, entries: &[Entry], position: u8, function: u32) -> Option<()> {
+        let chain = chain(function, 0);
+        let first = self.first(chain);
+
+        if first != 0
+            && self
+                .follow(entries, first, |entry| entry.function == function)
+                .is_some()
+        {
+            return None;
+        }
+        self.put(position, chain)
+    }
+
+    /// Puts a position in front of a chain.
+    #[inline(always)]
+    fn put(&mut self, position: u8, chain: u8) -> Option<()> {
+        let first = self.0.first.get_mut(usize::from(chain))?;
+
+        *self.0.next.get_mut(usize::from(position))? = *first;
+        *first = position;
+        Some(())
+    }
+
+    /// The first position in a chain; 0 if it is empty.
+    #[inline(always)]
+    fn first(&self, chain: u8) -> u8 {
+        self.0.first.get(usize::from(chain)).copied().unwrap_or(0)
+    }
+
+    /// The next position in a chain.
+    #[inline(always)]
+    fn next(&self, position: u8) -> Option<u8> {
+        let next = *self.0.next.get(usize::from(position))?;
+
+        (next > position).then_some(next)
+    }
+
+    /// Follows a chain, beginning at `position`, to an entry that is wanted.
+    #[inline(always)]
+    fn follow(
+        &self,
+        entries: &[Entry],
+        mut position: u8,
+        is_wanted: impl Fn(&Entry) -> bool,
+    ) -> Option<usize> {
+        while !entries.get(usize::from(position)).is_some_and(&is_wanted) {
+            position = self.next(position)?;
+        }
+        Some(usize::from(position))
+    }
+
+    /// Where the entry stands that counts, if there is one.
     pub(crate) fn find(
         &self,
         entries: &[Entry],
         function: u32,
         index: Option<u32>,
     ) -> Option<usize> {
-        self.find_in(chain_of(function), entries, function, index)
+        self.find_inline(entries, function, index)
     }
 
-    /// As [`Index::find()`], of a function whose chain is known.
-    #[inline]
-    pub(crate) fn find_in(
+    /// As [`Index::find()`], where every instruction counts.
+    #[inline(always)]
+    pub(crate) fn find_inline(
         &self,
-        chain: usize,
         entries: &[Entry],
         function: u32,
         index: Option<u32>,
     ) -> Option<usize> {
-        self.positions(chain).find(|position| {
-            entries
-                .get(*position)
-                .is_some_and(|entry| answers(entry, function, index))
-        })
+        let does_answer = |entry: &Entry| answers(entry, function, index);
+        let follow = |index| self.follow(entries, self.first(chain(function, index)), does_answer);
+        let index = index.unwrap_or(0);
+
+        follow(index)
+            .or_else(|| if index != 0 { follow(0) } else { None })
+            .or_else(|| {
+                if self.is_searched() {
+                    entries.iter().position(does_answer)
+                } else {
+                    None
+                }
+            })
+    }
+
+    /// What Intel's CPUs show if a leaf isn't there because it is out of range: the highest basic
+    /// leaf, with the index that was asked for. Returns its function, and where its entry stands, if
+    /// there is one; nothing for a leaf that is in range.
+    ///
+    /// A leaf is out of range if its class isn't there, or ends below it: classes begin with
+    /// 0x8000_0000 and 0xc000_0000, and each 0x100 functions of hypervisors, 0x4000_0000 to
+    /// 0x4fff_ffff, are one; all others are basic. EAX of a class's first leaf is its last one.
+    #[inline]
+    pub(crate) fn highest_basic(
+        &self,
+        entries: &[Entry],
+        function: u32,
+        index: u32,
+    ) -> Option<(u32, Option<usize>)> {
+        let basic = entries.get(self.find_inline(entries, 0, None)?)?;
+        let class = match function {
+            0x4000_0000..=0x4fff_ffff => self.entry(entries, function & !0xff, None),
+            0xc000_0000.. => self.entry(entries, 0xc000_0000, None),
+            0x8000_0000.. => self.entry(entries, 0x8000_0000, None),
+            _ => Some(basic),
+        };
+
+        if class.is_some_and(|class| function <= class.eax) {
+            return None;
+        }
+        Some((basic.eax, self.find_inline(entries, basic.eax, Some(index))))
     }
 
     /// The entry that counts.
+    #[inline]
     pub(crate) fn entry<'e>(
         &self,
         entries: &'e [Entry],
@@ -162,13 +232,30 @@ impl<'a> Index<'a> {
         entries.get(self.find(entries, function, index)?)
     }
 
+    /// As [`Index::entry()`], to be changed.
+    #[inline]
+    pub(crate) fn entry_mut<'e>(
+        &self,
+        entries: &'e mut [Entry],
+        function: u32,
+        index: Option<u32>,
+    ) -> Option<&'e mut Entry> {
+        entries.get_mut(self.find(entries, function, index)?)
+    }
+
     /// The lowest base of a hypervisor's leaves that has a signature.
     pub(crate) fn hypervisor<'e>(
         &self,
         entries: &'e [Entry],
         signature: &[u8; 12],
     ) -> Option<&'e Entry> {
-        self.positions(const { chain(BASES.0) })
+        let first = self.first(const { chain(BASES.0, 0) });
+        let chain = core::iter::successors(Some(first), |position| self.next(*position));
+        let all = if self.is_searched() { entries } else { &[] };
+
+        chain
+            .map(usize::from)
+            .chain(0..all.len())
             .filter_map(|position| Some((position, entries.get(position)?)))
             .filter(|(position, entry)| {
                 entry.function & !(BASES.0 ^ BASES.1) == BASES.0
@@ -216,6 +303,24 @@ pub(crate) fn reg_mut(entry: &mut Entry, reg: Reg) -> &mut u32 {
         Reg::Ebx => &mut entry.ebx,
         Reg::Ecx => &mut entry.ecx,
         Reg::Edx => &mut entry.edx,
+    }
+}
+
+/// A place for an entry that is to be written, and not read.
+pub(crate) trait Slot {
+    /// Fills it.
+    fn fill(&mut self, entry: Entry);
+}
+
+impl Slot for Entry {
+    fn fill(&mut self, entry: Entry) {
+        *self = entry;
+    }
+}
+
+impl Slot for MaybeUninit<Entry> {
+    fn fill(&mut self, entry: Entry) {
+        self.write(entry);
     }
 }
 

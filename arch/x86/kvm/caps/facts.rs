@@ -9,9 +9,10 @@
 //! | `vcpu(X)`        | the vCPU may use the feature, as far as it is known by then     |
 //! | `has_bug(X)`     | the host's CPU has the bug                                      |
 //! | `is(X)`          | the host, KVM or the vCPU is so, see [`Flag`]                   |
+//! | `on(V, X)`       | it is so, or it isn't `V`: another vendor than this one         |
 //! | `not(C)`         | the condition doesn't hold                                      |
 //! | `C.and(C)`       | both hold                                                       |
-//! | `C.or(C)`        | at least one of the two holds                                   |
+//! | `C.or(C)`        | at least one of the two holds; and so for three                 |
 //!
 //! A list of conditions holds if all of them do.
 
@@ -31,7 +32,7 @@ use crate::{
 impl_flags!(
     /// Those of [`Flag`] that are so.
     #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(crate) struct Flags(u32);
+    pub(crate) struct Flags(u64);
 
     /// How a host, its KVM, or a vCPU is.
     #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,22 +43,75 @@ impl_flags!(
         SmallerMaxphyaddr = 1 << 1,
         /// KVM can give guests an `MSR_TSC_AUX` of their own.
         MsrTscAux = 1 << 2,
-        /// kvm-amd runs the vCPU.
+        /// kvm-amd runs the vCPU, or there is no vCPU yet and kvm-amd is loaded.
         Svm = 1 << 3,
-        /// kvm-intel runs the vCPU, which is no TD.
+        /// kvm-intel runs the vCPU, which is no TD, or it is loaded.
         Vmx = 1 << 4,
         /// The TDX module runs the vCPU.
         Tdx = 1 << 5,
         /// The vendor in guest CPUID is AMD or Hygon.
         AmdCompatible = 1 << 6,
+        /// KVM virtualizes performance monitoring.
+        Pmu = 1 << 7,
+        /// The host's CPU is one of Centaur's or Zhaoxin's.
+        Centaur = 1 << 8,
+        /// The host's IA32_XSS has all state of CET, and KVM switches it.
+        CetState = 1 << 9,
+        /// L1 may be a hypervisor: `nested`.
+        Nested = 1 << 10,
+        /// kvm-amd uses the next RIP that the CPU saves.
+        Nrips = 1 << 11,
+        /// kvm-amd scales TSCs.
+        TscScaling = 1 << 12,
+        /// kvm-amd lets the CPU execute VMLOAD and VMSAVE.
+        Vls = 1 << 13,
+        /// kvm-amd lets the CPU switch LBRs.
+        Lbrv = 1 << 14,
+        /// kvm-amd uses GMET.
+        Gmet = 1 << 15,
+        /// kvm-amd lets the CPU keep GIF.
+        Vgif = 1 << 16,
+        /// kvm-amd lets the CPU keep NMIs.
+        Vnmi = 1 << 17,
+        /// kvm-amd can have SEV VMs.
+        Sev = 1 << 18,
+        /// kvm-amd can have SEV-ES VMs.
+        SevEs = 1 << 19,
+        /// kvm-amd can have SEV-SNP VMs.
+        SevSnp = 1 << 20,
+        /// KVM has as many counters as AMD's core extension.
+        CoreCounters = 1 << 21,
+        /// The host's version of performance monitoring is 2.
+        PmuV2 = 1 << 22,
+        /// KVM supports MPX's components of XCR0.
+        MpxState = 1 << 23,
+        /// VMX can let guests execute INVPCID.
+        Invpcid = 1 << 24,
+        /// Intel PT is for host and guests, each.
+        PtHostGuest = 1 << 25,
+        /// kvm-intel virtualizes PEBS.
+        Pebs = 1 << 26,
+        /// kvm-intel virtualizes SGX.
+        Sgx = 1 << 27,
+        /// The CPU lacks UMIP, but VMX can make the instructions exit that it is about.
+        UmipEmulated = 1 << 28,
+        /// VMX can let guests execute XSAVES.
+        Xsaves = 1 << 29,
+        /// VMX can let guests execute RDTSCP and RDPID.
+        Rdtscp = 1 << 30,
+        /// VMX can let guests execute the instructions of WAITPKG.
+        UserWaitPause = 1 << 31,
+        /// VMX can load CET's state: `enable_cet`.
+        LoadCetState = 1 << 32,
+        /// Guests run whatever their mode: `unrestricted_guest`.
+        UnrestrictedGuest = 1 << 33,
+        /// VMX injects exceptions with or without an error code: #CP has one.
+        AnyErrorCode = 1 << 34,
     }
 );
 
-/// Those that are known before there is a vCPU.
-const OF_HOST: Flags = Flags::empty()
-    .with(Flag::Tdp)
-    .with(Flag::SmallerMaxphyaddr)
-    .with(Flag::MsrTscAux);
+/// Those that are known of a vCPU only.
+const OF_VCPU: Flags = Flags::empty().with(Flag::Tdx).with(Flag::AmdCompatible);
 
 /// What is known; what isn't is left at [`Facts::NONE`].
 #[derive(Clone, Copy)]
@@ -115,6 +169,7 @@ enum Join {
     Alone,
     And(Term),
     Or(Term),
+    OrEither(Term, Term),
 }
 
 /// A condition; see the head of this file.
@@ -153,7 +208,11 @@ pub(crate) const fn vcpu(feature: Feature) -> Condition {
 }
 
 pub(crate) const fn is(flag: Flag) -> Condition {
-    condition(Of::Flags, (flag as u32).ilog2())
+    condition(Of::Flags, (flag as u64).ilog2())
+}
+
+pub(crate) const fn on(vendor: Flag, flag: Flag) -> Condition {
+    not(is(vendor)).or(is(flag))
 }
 
 pub(crate) const fn not(mut condition: Condition) -> Condition {
@@ -176,9 +235,13 @@ impl Condition {
     }
 
     pub(crate) const fn or(self, other: Self) -> Self {
-        assert!(self.is_alone() && other.is_alone(), "two are enough");
+        assert!(other.is_alone(), "one after the other");
         Self {
-            join: Join::Or(other.term),
+            join: match self.join {
+                Join::Alone => Join::Or(other.term),
+                Join::Or(second) => Join::OrEither(second, other.term),
+                _ => panic!("three are enough"),
+            },
             ..self
         }
     }
@@ -192,23 +255,32 @@ impl Condition {
             Join::Alone => holds,
             Join::And(term) => holds && term.holds(facts),
             Join::Or(term) => holds || term.holds(facts),
+            Join::OrEither(a, b) => holds || a.holds(facts) || b.holds(facts),
         }
     }
 
-    const fn second(&self) -> Option<Term> {
+    const fn terms(&self) -> [Option<Term>; 3] {
         match self.join {
-            Join::Alone => None,
-            Join::And(term) | Join::Or(term) => Some(term),
+            Join::Alone => [Some(self.term), None, None],
+            Join::And(term) | Join::Or(term) => [Some(self.term), Some(term), None],
+            Join::OrEither(a, b) => [Some(self.term), Some(a), Some(b)],
         }
     }
 
     /// Whether it is about the host alone, and known before there is a vCPU.
     pub(crate) const fn is_of_host(&self) -> bool {
-        self.term.is_of_host()
-            && match self.second() {
-                Some(term) => term.is_of_host(),
-                None => true,
+        let terms = self.terms();
+        let mut i = 0;
+
+        while i < terms.len() {
+            if let Some(term) = terms[i] {
+                if !term.is_of_host() {
+                    return false;
+                }
             }
+            i += 1;
+        }
+        true
     }
 
     /// Whether it is about what KVM supports, and no more.
@@ -217,31 +289,43 @@ impl Condition {
     }
 
     /// The features, by number, that it asks the vCPU for.
-    pub(crate) const fn of_vcpu(&self) -> [Option<u32>; 2] {
-        [
-            self.term.of_vcpu(),
-            match self.second() {
-                Some(term) => term.of_vcpu(),
-                None => None,
-            },
-        ]
+    pub(crate) const fn of_vcpu(&self) -> [Option<u32>; 3] {
+        self.asked_of(Of::Vcpu)
+    }
+
+    /// The features, by number, that it asks KVM for.
+    pub(crate) const fn of_kvm(&self) -> [Option<u32>; 3] {
+        self.asked_of(Of::Kvm)
+    }
+
+    const fn asked_of(&self, of: Of) -> [Option<u32>; 3] {
+        let terms = self.terms();
+        let mut asked = [None; 3];
+        let mut i = 0;
+
+        while i < terms.len() {
+            if let Some(term) = terms[i] {
+                if term.of as u8 == of as u8 {
+                    asked[i] = Some(term.number());
+                }
+            }
+            i += 1;
+        }
+        asked
     }
 }
 
 impl Term {
     const fn is_of_host(&self) -> bool {
         match self.of {
-            Of::Kernel => true,
-            Of::Flags => OF_HOST.0 >> self.bit & 1 != 0,
-            Of::Kvm | Of::Vcpu => false,
+            Of::Kernel | Of::Kvm => true,
+            Of::Flags => OF_VCPU.0 >> self.number() & 1 == 0,
+            Of::Vcpu => false,
         }
     }
 
-    const fn of_vcpu(&self) -> Option<u32> {
-        match self.of {
-            Of::Vcpu => Some(self.word as u32 * u32::BITS + self.bit as u32),
-            _ => None,
-        }
+    const fn number(&self) -> u32 {
+        self.word as u32 * u32::BITS + self.bit as u32
     }
 
     #[inline]
@@ -250,7 +334,11 @@ impl Term {
             Of::Kernel => facts.kernel,
             Of::Kvm => facts.kvm,
             Of::Vcpu => facts.vcpu,
-            Of::Flags => core::slice::from_ref(&facts.flags.0),
+            Of::Flags => {
+                let flags = facts.flags.0.checked_shr(self.number()).unwrap_or(0);
+
+                return (flags & 1 != 0) == self.is_set;
+            }
         };
         let word = words.get(usize::from(self.word)).copied().unwrap_or(0);
 

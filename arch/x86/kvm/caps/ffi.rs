@@ -11,6 +11,8 @@
 
 use core::{
     fmt::Write,
+    mem::MaybeUninit,
+    ptr,
     slice, //
 };
 use kernel::{
@@ -21,8 +23,11 @@ use kernel::{
         kvm_caps_view,
         kvm_cpuid_entry2,
         kvm_cpuid_runtime,
+        kvm_cpuid_table,
         kvm_denied_cap,
         kvm_guest_cpuid,
+        kvm_leaves_context,
+        kvm_vendor_snapshot,
         kvm_xstate_sizes, //
     },
     prelude::*,
@@ -30,7 +35,6 @@ use kernel::{
 };
 
 use crate::{
-    c::MAX_ENTRIES,
     cpufeature::{
         self,
         KernelWords,
@@ -53,6 +57,7 @@ use crate::{
         GuestCaps, //
     },
     host::HostCaps,
+    leaves,
     runtime,
     tables::{
         control_regs::{
@@ -117,122 +122,269 @@ unsafe fn kernel_words<'a>(words: *const u32) -> &'a KernelWords {
     unsafe { &*words.cast() }
 }
 
-/// `nent` entries, none if `entries` is null.
+/// A table's index and its entries, none if `table` is null.
 ///
 /// # Safety
 ///
-/// `entries` must be null, or valid for reading `nent` entries, and nobody may write to them while
-/// the result lives.
-unsafe fn entries<'a>(entries: *const kvm_cpuid_entry2, nent: c_int) -> &'a [kvm_cpuid_entry2] {
-    if entries.is_null() {
-        return &[];
+/// `table` must be null, or valid for reading, with as many entries as it says, and nobody may write
+/// to it while the result lives.
+unsafe fn table<'a>(table: *const kvm_cpuid_table) -> (&'a Index, &'a [kvm_cpuid_entry2]) {
+    if table.is_null() {
+        return (&Index::EMPTY, &[]);
     }
-    // SAFETY: It is not null, so the caller promises that there are as many entries, and that they
-    // don't change.
-    unsafe { slice::from_raw_parts(entries, usize::try_from(nent).unwrap_or(0)) }
+    // SAFETY: It is not null, so the caller promises that there are an index and as many entries,
+    // which don't change; `Index` is transparent.
+    unsafe {
+        (
+            &*(&raw const (*table).index).cast(),
+            slice::from_raw_parts((&raw const (*table).entries).cast(), (*table).nent as usize),
+        )
+    }
 }
 
-/// As [`entries()`], to be changed.
+/// As [`table()`], entries to be changed.
 ///
 /// # Safety
 ///
-/// `entries` must be null, or valid for reading and writing `nent` entries, and nobody else may
-/// access them while the result lives.
-unsafe fn entries_mut<'a>(
+/// `table` must be null, or valid for reading and writing, with as many entries as it says, and
+/// nobody else may access it while the result lives.
+unsafe fn table_mut<'a>(table: *mut kvm_cpuid_table) -> (&'a Index, &'a mut [kvm_cpuid_entry2]) {
+    if table.is_null() {
+        return (&Index::EMPTY, &mut []);
+    }
+    // SAFETY: It is not null, so the caller promises that there are an index and as many entries,
+    // for this function alone; `Index` is transparent.
+    unsafe {
+        (
+            &*(&raw const (*table).index).cast(),
+            slice::from_raw_parts_mut((&raw mut (*table).entries).cast(), (*table).nent as usize),
+        )
+    }
+}
+
+/// Has a table's entries found.
+///
+/// # Safety
+///
+/// `table` must be null, or valid for reading and writing, with as many entries as it says, and
+/// nobody else may access it while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_index(table: *mut kvm_cpuid_table) {
+    if table.is_null() {
+        return;
+    }
+    // SAFETY: The caller promises that there is one, for this function alone. Zeroes are an index.
+    let index = unsafe {
+        let index = (&raw mut (*table).index).cast::<Index>();
+
+        index.write_bytes(0, 1);
+        &mut *index
+    };
+    // SAFETY: The caller promises that there are as many entries, which stand behind the index.
+    let entries = unsafe {
+        slice::from_raw_parts((&raw const (*table).entries).cast(), (*table).nent as usize)
+    };
+
+    index.add(entries);
+}
+
+/// One of a table's entries, null for none.
+///
+/// # Safety
+///
+/// `table` must be valid for reading, and have an entry there.
+unsafe fn entry_at(table: *mut kvm_cpuid_table, position: Option<usize>) -> *mut kvm_cpuid_entry2 {
+    match position {
+        // SAFETY: The caller promises that there is such an entry.
+        Some(position) => unsafe {
+            (&raw mut (*table).entries)
+                .cast::<kvm_cpuid_entry2>()
+                .add(position)
+        },
+        None => ptr::null_mut(),
+    }
+}
+
+/// The first entry of a function, null if there is none.
+///
+/// # Safety
+///
+/// `table` must be null, or valid for reading, with as many entries as it says, and nobody may write
+/// to it while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_find(
+    table: *mut kvm_cpuid_table,
+    function: u32,
+) -> *mut kvm_cpuid_entry2 {
+    if table.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
+    let (index, entries) = unsafe { self::table(table) };
+
+    // SAFETY: The entry is one of the table's.
+    unsafe { entry_at(table, index.find_inline(entries, function, None)) }
+}
+
+/// The entry that counts for a function and an index, null if there is none.
+///
+/// # Safety
+///
+/// As for [`kvm_cpuid_find()`].
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_find_index(
+    table: *mut kvm_cpuid_table,
+    function: u32,
+    index: u32,
+) -> *mut kvm_cpuid_entry2 {
+    if table.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
+    let (positions, entries) = unsafe { self::table(table) };
+
+    // SAFETY: The entry is one of the table's.
+    unsafe { entry_at(table, positions.find_inline(entries, function, Some(index))) }
+}
+
+/// The entry that Intel's CPUs show instead of one that isn't there, and in `function` which one
+/// that is, even if it has no such entry. Null, with `function` as it was, if the leaf is in range.
+///
+/// # Safety
+///
+/// As for [`kvm_cpuid_find()`]; `function` must be valid for reading and writing.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_find_highest_basic(
+    table: *mut kvm_cpuid_table,
+    function: *mut u32,
+    index: u32,
+) -> *mut kvm_cpuid_entry2 {
+    if table.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
+    let (positions, entries) = unsafe { self::table(table) };
+    // SAFETY: The caller promises that it can be read.
+    let Some((highest, position)) = positions.highest_basic(entries, unsafe { *function }, index)
+    else {
+        return ptr::null_mut();
+    };
+
+    // SAFETY: The caller promises that it can be written. The entry is one of the table's.
+    unsafe {
+        *function = highest;
+        entry_at(table, position)
+    }
+}
+
+/// How kvm-intel or kvm-amd is configured.
+fn vendor_flags(vendor: &kvm_vendor_snapshot) -> Flags {
+    flag(Flag::Nested, vendor.nested)
+        | flag(Flag::Nrips, vendor.nrips)
+        | flag(Flag::TscScaling, vendor.tsc_scaling)
+        | flag(Flag::Vls, vendor.vls)
+        | flag(Flag::Lbrv, vendor.lbrv)
+        | flag(Flag::Gmet, vendor.gmet)
+        | flag(Flag::Vgif, vendor.vgif)
+        | flag(Flag::Vnmi, vendor.vnmi)
+        | flag(Flag::Sev, vendor.sev)
+        | flag(Flag::SevEs, vendor.sev_es)
+        | flag(Flag::SevSnp, vendor.sev_snp)
+        | flag(Flag::CoreCounters, vendor.core_counters)
+        | flag(Flag::PmuV2, vendor.pmu_v2)
+        | flag(Flag::MpxState, vendor.mpx_state)
+        | flag(Flag::Invpcid, vendor.invpcid)
+        | flag(Flag::PtHostGuest, vendor.pt_host_guest)
+        | flag(Flag::Pebs, vendor.pebs)
+        | flag(Flag::Sgx, vendor.sgx)
+        | flag(Flag::UmipEmulated, vendor.umip_emulated)
+        | flag(Flag::Xsaves, vendor.xsaves)
+        | flag(Flag::Rdtscp, vendor.rdtscp)
+        | flag(Flag::UserWaitPause, vendor.user_wait_pause)
+        | flag(Flag::LoadCetState, vendor.load_cet_state)
+        | flag(Flag::UnrestrictedGuest, vendor.unrestricted_guest)
+        | flag(Flag::AnyErrorCode, vendor.any_error_code)
+}
+
+/// Room for `nent` entries.
+///
+/// # Safety
+///
+/// `entries` must be valid for writing `nent` entries, and nobody else may access them while the
+/// result lives.
+unsafe fn slots<'a>(
     entries: *mut kvm_cpuid_entry2,
     nent: c_int,
-) -> &'a mut [kvm_cpuid_entry2] {
-    if entries.is_null() {
-        return &mut [];
-    }
-    // SAFETY: It is not null, so the caller promises that there are as many entries, for this
-    // function alone.
-    unsafe { slice::from_raw_parts_mut(entries, usize::try_from(nent).unwrap_or(0)) }
+) -> &'a mut [MaybeUninit<kvm_cpuid_entry2>] {
+    // SAFETY: The caller promises that there is room for as many entries, for this function alone;
+    // nothing is said of what it holds.
+    unsafe { slice::from_raw_parts_mut(entries.cast(), usize::try_from(nent).unwrap_or(0)) }
 }
 
-/// Computes what KVM supports, before kvm-intel or kvm-amd has a say, and puts it in `caps`.
+/// Computes what KVM supports, features in `caps` and components of IA32_XSS in `xss`.
 ///
 /// Returns whether the host is sane, i.e. has what rows of the policy expect.
 ///
 /// # Safety
 ///
-/// * `caps` must be valid for writing `NR_KVM_CPU_CAPS` words.
-/// * `host` must be valid for reading, its `kernel` for `NCAPINTS + NBUGINTS` words and its `cpu`
-///   for `NR_KVM_CPU_CAPS`. Nobody may write to any of them while the function runs.
+/// * `caps` must be valid for writing `NR_KVM_CPU_CAPS` words, `xss` for writing.
+/// * `host` must be valid for reading, its `kernel` for `NCAPINTS + NBUGINTS` words, its `cpu` for
+///   `NR_KVM_CPU_CAPS`, and its `vendor`. Nobody may write to any of them while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_host_caps_init(
     caps: *mut u32,
+    xss: *mut u64,
     host: *const kvm_caps_snapshot,
 ) -> bool {
     // SAFETY: The caller promises that it can be read, and doesn't change.
     let host = unsafe { &*host };
+    // SAFETY: The caller promises the same of `vendor`.
+    let vendor = unsafe { &*host.vendor };
     let facts = Facts {
         // SAFETY: The caller promises that `kernel` has as many words, which don't change.
         kernel: unsafe { kernel_words(host.kernel) },
         // SAFETY: The caller promises the same of `cpu`.
         cpu: unsafe { words(host.cpu) },
-        flags: flag(Flag::Tdp, host.tdp_enabled)
+        flags: vcpu_flags(vendor.kind, host.tdp_enabled)
+            | vendor_flags(vendor)
+            | flag(Flag::Pmu, host.enable_pmu)
             | flag(Flag::SmallerMaxphyaddr, host.allow_smaller_maxphyaddr)
             | flag(Flag::MsrTscAux, host.has_msr_tsc_aux),
         ..Facts::NONE
     };
-    let (supported, is_sane) = HostCaps::new(&facts);
+    let supported = HostCaps::new(&facts, host.xss);
 
-    // SAFETY: The caller promises that as many words can be written.
-    unsafe { caps.cast::<Words>().write(*supported.words()) };
-    is_sane
+    // SAFETY: The caller promises that both can be written.
+    unsafe {
+        caps.cast::<Words>().write(supported.words);
+        xss.write(supported.xss);
+    }
+    supported.is_sane
 }
 
-/// Adds a feature, 32 times its word plus its bit, to what KVM supports, or takes it away.
-///
-/// Returns `false`, and changes nothing, if KVM gives the feature to nobody.
+/// Writes a vCPU's state to incoming CPUID entries, which have an index.
 ///
 /// # Safety
 ///
-/// `caps` must be valid for reading and writing `NR_KVM_CPU_CAPS` words, and nobody else may access
-/// them while the function runs.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_host_caps_change(
-    caps: *mut u32,
-    feature: c_uint,
-    present: bool,
-) -> bool {
-    // SAFETY: The caller promises that there are as many words, for this function alone;
-    // `HostCaps` is transparent.
-    let caps = unsafe { &mut *caps.cast::<HostCaps>() };
-
-    caps.change(feature, present)
-}
-
-/// Writes a vCPU's state to incoming CPUID entries.
-///
-/// # Safety
-///
-/// * `entries` must be null, or valid for reading and writing `nent` entries, which nobody else may
-///   access while the function runs.
+/// * `table` must be null, or valid for reading and writing, with as many entries as it says, and
+///   nobody else may access it while the function runs.
 /// * `runtime` and `sizes` must be valid for reading, and nobody may write to them meanwhile.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cpuid_massage(
-    entries: *mut kvm_cpuid_entry2,
-    nent: c_int,
+    table: *mut kvm_cpuid_table,
     runtime: *const kvm_cpuid_runtime,
     sizes: *const kvm_xstate_sizes,
 ) {
     // SAFETY: The caller promises that there are as many entries, for this function alone.
-    let entries = unsafe { entries_mut(entries, nent) };
+    let (index, entries) = unsafe { table_mut(table) };
     // SAFETY: The caller promises that both can be read, and don't change.
     let (runtime, sizes) = unsafe { (&*runtime, &*sizes) };
 
-    if runtime.hlt_in_guest {
-        let mut room = [0; MAX_ENTRIES];
-        let index = Index::new(entries, &mut room);
-
-        runtime::massage_kvm_features(runtime, entries, &index);
-    }
-    runtime::massage(runtime, &sizes.component, entries, cpuid::search);
+    runtime::massage_kvm_features(runtime, entries, index);
+    runtime::massage(runtime, &sizes.component, entries, index);
 }
 
-/// Writes a vCPU's state to incoming CPUID entries, and derives all that KVM derives from them:
+/// Writes a vCPU's state to incoming CPUID entries, which have an index, and derives all that KVM derives from them:
 /// what the vCPU may use, in `caps`, and what else there is, in `guest`.
 ///
 /// Returns 0, or `-EINVAL`, with nothing derived, if KVM can't virtualize the width of linear
@@ -243,7 +395,7 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_massage(
 /// * `guest` must be valid for writing, `caps` for writing `NR_KVM_CPU_CAPS` words.
 /// * `context` must be valid for reading, its `kvm` for `NR_KVM_CPU_CAPS` words, its `kernel` for
 ///   `NCAPINTS + NBUGINTS`, its `runtime` and its `sizes`.
-/// * `entries` must be null, or valid for reading and writing `nent` entries.
+/// * `table` must be null, or valid for reading and writing, with as many entries as it says.
 ///
 /// Nobody else may access what is written, or write to what is read, while the function runs.
 #[export]
@@ -251,11 +403,10 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
     guest: *mut kvm_guest_cpuid,
     caps: *mut u32,
     context: *const kvm_caps_context,
-    entries: *mut kvm_cpuid_entry2,
-    nent: c_int,
+    table: *mut kvm_cpuid_table,
 ) -> c_int {
     // SAFETY: The caller promises that there are as many entries, for this function alone.
-    let entries = unsafe { entries_mut(entries, nent) };
+    let (index, entries) = unsafe { table_mut(table) };
     // SAFETY: The caller promises that it can be read, and doesn't change.
     let context = unsafe { &*context };
     // SAFETY: The caller promises the same of these.
@@ -276,7 +427,7 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
         dynamic: context.dynamic,
     };
 
-    match guest::derive(&context, entries) {
+    match guest::derive(&context, entries, index) {
         Ok((its_caps, cpuid)) => {
             // SAFETY: The caller promises that as many words, and `guest`, can be written.
             unsafe {
@@ -293,17 +444,15 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
 ///
 /// # Safety
 ///
-/// `a` and `b` must be null, or valid for reading `nr_a` and `nr_b` entries, and nobody may write
-/// to them while the function runs.
+/// `a` and `b` must be null, or valid for reading, with as many entries as they say, and nobody may
+/// write to them while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cpuid_equal(
-    a: *const kvm_cpuid_entry2,
-    nr_a: c_int,
-    b: *const kvm_cpuid_entry2,
-    nr_b: c_int,
+    a: *const kvm_cpuid_table,
+    b: *const kvm_cpuid_table,
 ) -> bool {
     // SAFETY: The caller promises that there are as many entries, and that they don't change.
-    let (a, b) = unsafe { (entries(a, nr_a), entries(b, nr_b)) };
+    let ((_, a), (_, b)) = unsafe { (table(a), table(b)) };
 
     cpuid::are_same(a, b)
 }
@@ -314,15 +463,14 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_equal(
 /// # Safety
 ///
 /// * `caps` must be valid for reading and writing `NR_KVM_CPU_CAPS` words.
-/// * `entries` must be null, or valid for reading and writing `nent` entries.
+/// * `table` must be null, or valid for reading and writing, with as many entries as it says.
 /// * `runtime` and `sizes` must be valid for reading.
 ///
 /// Nobody else may access what is written, or write to what is read, while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cpuid_update(
     caps: *mut u32,
-    entries: *mut kvm_cpuid_entry2,
-    nent: c_int,
+    table: *mut kvm_cpuid_table,
     runtime: *const kvm_cpuid_runtime,
     sizes: *const kvm_xstate_sizes,
 ) {
@@ -330,10 +478,10 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_update(
     // `GuestCaps` is transparent.
     let caps = unsafe { &mut *caps.cast::<GuestCaps>() };
     // SAFETY: The caller promises that there are as many entries, for this function alone.
-    let entries = unsafe { entries_mut(entries, nent) };
+    let (index, entries) = unsafe { table_mut(table) };
     // SAFETY: The caller promises that both can be read, and don't change.
     let (runtime, sizes) = unsafe { (&*runtime, &*sizes) };
-    let leaves = runtime::massage(runtime, &sizes.component, entries, cpuid::search);
+    let leaves = runtime::massage(runtime, &sizes.component, entries, index);
 
     caps.update(runtime, leaves);
 }
@@ -407,18 +555,13 @@ pub(crate) unsafe extern "C" fn kvm_efer_supported_bits(
 /// # Safety
 ///
 /// * `asked` must be valid for writing `NR_KVM_CPU_CAPS` words.
-/// * `entries` must be null, or valid for reading `nent` entries, and nobody may write to them
-///   while the function runs.
+/// * `table` must be null, or valid for reading, with an index and as many entries as it says, and
+///   nobody may write to it while the function runs.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_cpuid_words(
-    asked: *mut u32,
-    entries: *const kvm_cpuid_entry2,
-    nent: c_int,
-) {
+pub(crate) unsafe extern "C" fn kvm_cpuid_words(asked: *mut u32, table: *const kvm_cpuid_table) {
     // SAFETY: The caller promises that there are as many entries, and that they don't change.
-    let entries = unsafe { self::entries(entries, nent) };
-    let mut room = [0; MAX_ENTRIES];
-    let words = guest::asked(entries, &Index::new(entries, &mut room));
+    let (index, entries) = unsafe { self::table(table) };
+    let words = guest::asked(entries, index);
 
     // SAFETY: The caller promises that as many words can be written.
     unsafe { asked.cast::<Words>().write(words) };
@@ -519,14 +662,72 @@ pub(crate) unsafe extern "C" fn kvm_denied_caps_next(
     true
 }
 
+/// CPUID of this CPU.
+fn read_cpuid(function: u32, index: u32) -> [u32; 4] {
+    let mut regs = [0; 4];
+
+    // SAFETY: The array has room for four registers.
+    unsafe { bindings::kvm_read_cpuid(regs.as_mut_ptr(), function, index) };
+    regs
+}
+
+/// Fills in what `KVM_GET_SUPPORTED_CPUID` reports of the CPU it runs on, on which the caller has to
+/// stay. A bit of `contradictions` is a function in which the CPU is not as KVM expects.
+///
+/// Returns the number of entries, or `-E2BIG` if there is no room.
+///
+/// # Safety
+///
+/// * `entries` must be valid for writing `nent` entries, and `contradictions` for writing.
+/// * `context` must be valid for reading, its `kvm` for `NR_KVM_CPU_CAPS` words, its `kernel` for
+///   `NCAPINTS + NBUGINTS`, its `sizes` and its `snapshot`.
+///
+/// Nobody else may access what is written, or write to what is read, while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_caps_supported_cpuid(
+    entries: *mut kvm_cpuid_entry2,
+    nent: c_int,
+    context: *const kvm_leaves_context,
+    contradictions: *mut u32,
+) -> c_int {
+    // SAFETY: The caller promises that there are as many entries, for this function alone.
+    let entries = unsafe { slots(entries, nent) };
+    // SAFETY: The caller promises that it can be read, and doesn't change.
+    let context = unsafe { &*context };
+    // SAFETY: The caller promises the same of these.
+    let (sizes, snapshot) = unsafe { (&*context.sizes, &*context.snapshot) };
+    let context = leaves::Context {
+        facts: Facts {
+            // SAFETY: The caller promises that `kvm` has as many words, which don't change.
+            kvm: unsafe { words(context.kvm) },
+            // SAFETY: The caller promises the same of `kernel`.
+            kernel: unsafe { kernel_words(context.kernel) },
+            flags: flag(Flag::Tdp, context.tdp_enabled)
+                | flag(Flag::Pmu, context.enable_pmu)
+                | flag(Flag::Centaur, context.centaur),
+            ..Facts::NONE
+        },
+        sizes: &sizes.component,
+        snapshot,
+    };
+    let (count, seen) = leaves::supported(&context, read_cpuid, entries);
+
+    // SAFETY: The caller promises that it can be written.
+    unsafe { contradictions.write(seen) };
+    match count {
+        Ok(count) => count as c_int,
+        Err(error) => error.to_errno(),
+    }
+}
+
 /// Fills in what `KVM_GET_EMULATED_CPUID` reports.
 ///
 /// Returns the number of entries, or `-E2BIG`, with nothing written, if there is no room.
 ///
 /// # Safety
 ///
-/// * `entries` must be valid for reading and writing `nent` entries, which nobody else may access
-///   while the function runs.
+/// * `entries` must be valid for writing `nent` entries, which nobody else may access while the
+///   function runs.
 /// * `kvm` must be valid for reading `NR_KVM_CPU_CAPS` words, and nobody may write to it meanwhile.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_caps_emulated_cpuid(
@@ -535,7 +736,7 @@ pub(crate) unsafe extern "C" fn kvm_caps_emulated_cpuid(
     kvm: *const u32,
 ) -> c_int {
     // SAFETY: The caller promises that there are as many entries, for this function alone.
-    let entries = unsafe { entries_mut(entries, nent) };
+    let entries = unsafe { slots(entries, nent) };
     // SAFETY: The caller promises that there are as many words, and that they don't change.
     let kvm = unsafe { words(kvm) };
 
@@ -543,11 +744,4 @@ pub(crate) unsafe extern "C" fn kvm_caps_emulated_cpuid(
         Ok(count) => count as c_int,
         Err(error) => error.to_errno(),
     }
-}
-
-/// As kvm-intel and kvm-amd add or take away a feature; for tests.
-#[cfg(CONFIG_KUNIT = "y")]
-pub(crate) fn change_kvm_cpu_caps(feature: u32, present: bool) {
-    // SAFETY: It may be called at any time: it warns, and does nothing, if that is the wrong one.
-    unsafe { bindings::kvm_cpu_cap_change(feature, present) };
 }

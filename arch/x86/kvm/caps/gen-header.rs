@@ -3,8 +3,8 @@
 //! Tells C what the tables have: a program that runs when the kernel is built.
 //!
 //! It prints a header with a mask of the features in each capability word that C may ask for, see
-//! `kvm_cpu_cap_number()` in `cpuid.h`, and with the words as this crate numbers them, which
-//! `cpuid.c` holds against its own.
+//! `kvm_cpu_cap_number()` in `cpuid.h`, and with the words as this crate numbers them, and the
+//! functions of CPUID that look at the index, which `cpuid.c` holds against its own.
 
 // The tables are here for one column of theirs.
 #![allow(dead_code, unreachable_pub, unused_imports)]
@@ -15,14 +15,20 @@ mod cpufeature;
 mod impl_flags;
 
 mod facts;
-#[path = "tables/policy.rs"]
-mod policy;
+mod tables {
+    pub(crate) mod leaves;
+    pub(crate) mod policy;
+}
 
 use cpufeature::{
     Leaf,
     LEAVES,
     NR_KVM_CPU_CAPS,
     WORD_NAMES, //
+};
+use tables::{
+    leaves,
+    policy, //
 };
 
 fn main() {
@@ -49,6 +55,17 @@ fn main() {
         };
 
         println!("\tX({name}, {word}, {function:#x}, {index}, {reg}); \\");
+    }
+    println!();
+    println!("/* X(function, whether it looks at the index), of all that KVM may report */");
+    println!("#define KVM_CAPS_FOR_EACH_FUNCTION(X) \\");
+    for function in leaves::RANGES
+        .iter()
+        .flat_map(|(base, _)| *base..*base + 0x40)
+    {
+        let indexed = leaves::is_indexed(function);
+
+        println!("\tX({function:#x}, {indexed}); \\");
     }
     println!();
 }

@@ -9,8 +9,7 @@ use crate::{
         Entry,
         GuestCpuid,
         Runtime,
-        XstateSize,
-        MAX_ENTRIES, //
+        XstateSize, //
     },
     cpufeature::{
         feature::TSC_DEADLINE_TIMER,
@@ -45,8 +44,6 @@ use crate::{
 /// A leaf that has capability words.
 #[derive(Clone, Copy)]
 struct LeafOfWords {
-    /// Its chain in an [`Index`].
-    chain: usize,
     function: u32,
     index: u32,
     /// The words that mirror EAX, EBX, ECX, EDX; no word's index where there is none.
@@ -78,7 +75,6 @@ static LEAVES_OF_WORDS: [Option<LeafOfWords>; NR_KVM_CPU_CAPS] = {
 
             words[leaf.reg as usize] = word as u8;
             leaves[i] = Some(LeafOfWords {
-                chain: cpuid::chain(leaf.function),
                 function: leaf.function,
                 index: leaf.index,
                 words,
@@ -92,11 +88,11 @@ static LEAVES_OF_WORDS: [Option<LeafOfWords>; NR_KVM_CPU_CAPS] = {
 /// What guest CPUID asks for, a bit for each feature. A word that KVM asks for no feature of is
 /// zero, as is one without an entry that answers for its function and index.
 #[inline]
-pub(crate) fn asked(entries: &[Entry], index: &Index<'_>) -> Words {
+pub(crate) fn asked(entries: &[Entry], index: &Index) -> Words {
     let mut asked = NOTHING;
 
     for leaf in LEAVES_OF_WORDS.iter().map_while(Option::as_ref) {
-        let at = index.find_in(leaf.chain, entries, leaf.function, Some(leaf.index));
+        let at = index.find_inline(entries, leaf.function, Some(leaf.index));
 
         if let Some(entry) = at.and_then(|at| entries.get(at)) {
             let regs = [entry.eax, entry.ebx, entry.ecx, entry.edx];
@@ -156,7 +152,7 @@ pub(crate) struct Context<'a> {
     pub(crate) dynamic: u64,
 }
 
-/// Writes the vCPU's state to `entries`, and derives what the vCPU may use, and all else.
+/// Writes the vCPU's state to `entries`, which `index` is of, and derives what the vCPU may use, and all else.
 ///
 /// # Errors
 ///
@@ -164,26 +160,12 @@ pub(crate) struct Context<'a> {
 pub(crate) fn derive(
     context: &Context<'_>,
     entries: &mut [Entry],
+    index: &Index,
 ) -> Result<(GuestCaps, GuestCpuid)> {
-    // Few have more entries than that: room is zeroed first, which takes time.
-    let (mut some, mut much);
-    let room: &mut [u8] = if entries.len() <= 64 {
-        some = [0; 64];
-        &mut some
-    } else {
-        much = [0; MAX_ENTRIES];
-        &mut much
-    };
-    let index = Index::new(entries, room);
     let runtime = context.runtime;
-    let leaves = runtime::massage(
-        runtime,
-        context.sizes,
-        entries,
-        |entries, _, function, at| index.find(entries, function, at),
-    );
+    let leaves = runtime::massage(runtime, context.sizes, entries, index);
 
-    runtime::massage_kvm_features(runtime, entries, &index);
+    runtime::massage_kvm_features(runtime, entries, index);
 
     let entries = &*entries;
     let entry = |function, at| index.entry(entries, function, at);
@@ -195,7 +177,7 @@ pub(crate) fn derive(
 
     let amd_compatible = entry(0, None).is_some_and(is_amd_compatible);
     let mut facts = Facts {
-        guest: &asked(entries, &index),
+        guest: &asked(entries, index),
         ..context.facts
     };
 

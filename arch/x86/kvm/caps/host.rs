@@ -3,52 +3,69 @@
 //! The host's capabilities: what KVM supports.
 
 use crate::{
-    cpufeature::Words,
+    c,
+    cpufeature::{
+        feature::*,
+        Words, //
+    },
     facts::{
         Facts,
+        Flag,
         NOTHING, //
     },
-    tables::policy::{
-        self,
-        Verb, //
-    }, //
+    tables::policy, //
 };
 
-/// What KVM supports on a host, a bit for each feature: `kvm_cpu_caps`.
-#[repr(transparent)]
-pub(crate) struct HostCaps(Words);
+/// What KVM supports on a host, as kvm-intel or kvm-amd is configured.
+pub(crate) struct HostCaps {
+    /// A bit for each feature: `kvm_cpu_caps`.
+    pub(crate) words: Words,
+    /// The components of IA32_XSS.
+    pub(crate) xss: u64,
+    /// Whether the host is sane, i.e. has what rows expect.
+    pub(crate) is_sane: bool,
+}
 
 impl HostCaps {
-    /// The capabilities before kvm-intel or kvm-amd has a say, and whether the host is sane, i.e.
-    /// has what rows expect.
-    pub(crate) fn new(host: &Facts<'_>) -> (Self, bool) {
+    /// What KVM supports on a host whose kernel has the components `xss` of those in IA32_XSS that
+    /// KVM knows.
+    pub(crate) fn new(host: &Facts<'_>, xss: u64) -> Self {
+        let mut host = *host;
         let mut words = NOTHING;
         let mut is_sane = true;
 
-        for row in policy::rows() {
-            let (supported, sane) = row.judge(host);
-
-            row.feature.set_in(&mut words, supported);
-            is_sane &= sane;
+        if xss & c::CET_STATE == c::CET_STATE {
+            host.flags |= Flag::CetState;
         }
-        (Self(words), is_sane)
-    }
+        for asks_kvm in [false, true] {
+            let known = words;
+            let facts = Facts {
+                kvm: &known,
+                ..host
+            };
 
-    /// The words.
-    pub(crate) fn words(&self) -> &Words {
-        &self.0
-    }
+            for row in policy::rows().filter(|row| row.asks_kvm == asks_kvm) {
+                let (supported, as_expected) = row.judge(&facts);
 
-    /// Adds the feature with such a number, or takes it away: kvm-intel and kvm-amd know better.
-    /// Returns `false`, and changes nothing, if KVM never asks for the feature, or denies it.
-    #[must_use]
-    pub(crate) fn change(&mut self, number: u32, present: bool) -> bool {
-        match policy::row_of(number) {
-            Some(row) if row.verb != Verb::Denied => {
-                row.feature.set_in(&mut self.0, present);
-                true
+                row.feature.set_in(&mut words, supported);
+                is_sane &= as_expected;
             }
-            _ => false,
+        }
+
+        let unused = if SHSTK.is_in(&words) || IBT.is_in(&words) {
+            0
+        } else {
+            c::CET_STATE
+        };
+
+        Self {
+            words,
+            xss: if XSAVES.is_in(&words) {
+                xss & !unused
+            } else {
+                0
+            },
+            is_sane,
         }
     }
 }

@@ -71,14 +71,13 @@ fn write(runtime: &Runtime, entry: Option<&mut Entry>, leaves: Leaves) -> bool {
     true
 }
 
-/// Writes the vCPU's state to `entries`, but for what hypervisors' leaves say. `find` is told where
-/// to begin, the function and the index.
+/// Writes the vCPU's state to `entries`, but for what hypervisors' leaves say.
 #[inline]
 pub(crate) fn massage(
     runtime: &Runtime,
     sizes: &[XstateSize],
     entries: &mut [Entry],
-    find: impl Fn(&[Entry], usize, u32, Option<u32>) -> Option<usize>,
+    index: &Index,
 ) -> Leaves {
     const LEAF_1: Leaves = Leaves {
         leaf_1: true,
@@ -89,23 +88,15 @@ pub(crate) fn massage(
         leaf_7: true,
     };
 
-    let at = find(entries, 0, 1, None);
-    let leaf_1 = write(runtime, at.and_then(|at| entries.get_mut(at)), LEAF_1);
-    let at = find(entries, 0, 7, Some(0));
-    let leaf_7 = write(runtime, at.and_then(|at| entries.get_mut(at)), LEAF_7);
+    let leaf_1 = write(runtime, index.entry_mut(entries, 1, None), LEAF_1);
+    let leaf_7 = write(runtime, index.entry_mut(entries, 7, Some(0)), LEAF_7);
 
-    // Nothing of leaf 0xD stands before its first entry.
-    if let Some(first) = find(entries, 0, 0xd, None) {
-        let at = find(entries, first, 0xd, Some(0));
-        if let Some(entry) = at.and_then(|at| entries.get_mut(at)) {
-            entry.ebx = xstate::required_size(sizes, runtime.xcr0, false);
-        }
-
-        let at = find(entries, first, 0xd, Some(1));
-        if let Some(entry) = at.and_then(|at| entries.get_mut(at)) {
-            if entry.eax & (XSAVES.mask() | XSAVEC.mask()) != 0 {
-                entry.ebx = xstate::required_size(sizes, runtime.xcr0 | runtime.xss, true);
-            }
+    if let Some(entry) = index.entry_mut(entries, 0xd, Some(0)) {
+        entry.ebx = xstate::required_size(sizes, runtime.xcr0, false);
+    }
+    if let Some(entry) = index.entry_mut(entries, 0xd, Some(1)) {
+        if entry.eax & (XSAVES.mask() | XSAVEC.mask()) != 0 {
+            entry.ebx = xstate::required_size(sizes, runtime.xcr0 | runtime.xss, true);
         }
     }
     Leaves { leaf_1, leaf_7 }
@@ -114,7 +105,7 @@ pub(crate) fn massage(
 /// Writes to KVM's own leaf, if there is one, that nobody is there to unhalt a vCPU whose HLT
 /// doesn't exit.
 #[inline]
-pub(crate) fn massage_kvm_features(runtime: &Runtime, entries: &mut [Entry], index: &Index<'_>) {
+pub(crate) fn massage_kvm_features(runtime: &Runtime, entries: &mut [Entry], index: &Index) {
     if runtime.hlt_in_guest {
         let at = index.kvm_features(entries);
 

@@ -2,9 +2,12 @@
 
 //! KUnit suites, a file for what each is about, and what they share.
 
+use kernel::prelude::*;
+
 use crate::{
     c::{
         Entry,
+        GuestCpuid,
         Runtime,
         XstateSize,
         SIGNIFICANT_INDEX, //
@@ -18,26 +21,31 @@ use crate::{
         NCAPINTS,
         NR_KVM_CPU_CAPS, //
     },
+    cpuid::Index,
     facts::{
         Facts,
         Flag,
         Flags,
         NOTHING, //
     },
-    guest::Context, //
+    guest::{
+        derive,
+        Context,
+        GuestCaps, //
+    }, //
 };
 
 mod control_regs;
 mod cpuid;
 mod guest;
 mod host;
+mod leaves;
 mod optouts;
 mod policy;
 mod reference;
 mod runtime;
+mod vendor;
 mod view;
-#[cfg(not(guestcaps_kunit))]
-mod warnings;
 mod xstate;
 
 const EVERYTHING: Words = [!0; NR_KVM_CPU_CAPS];
@@ -96,6 +104,21 @@ fn signed(function: u32, eax: u32, text: &[u8; 12]) -> Entry {
         edx: word(8),
         ..Entry::default()
     }
+}
+
+/// The index of entries.
+fn index(entries: &[Entry]) -> Index {
+    let mut index = Index::EMPTY;
+
+    index.add(entries);
+    index
+}
+
+/// What follows from entries, which are massaged.
+fn derived(context: &Context<'_>, entries: &mut [Entry]) -> Result<(GuestCaps, GuestCpuid)> {
+    let index = index(entries);
+
+    derive(context, entries, &index)
 }
 
 /// The value of one register.

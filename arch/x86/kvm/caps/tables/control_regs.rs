@@ -88,10 +88,11 @@ const fn always(number: u32) -> Bit {
 }
 
 const fn bit(number: u32, condition: Condition) -> Bit {
-    let [a, b] = condition.of_vcpu();
+    let [a, b, c] = condition.of_vcpu();
 
     check(a);
     check(b);
+    check(c);
     Bit {
         condition: Some(condition),
         ..always(number)

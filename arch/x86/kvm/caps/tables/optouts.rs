@@ -24,10 +24,12 @@ use crate::{
     cpufeature::{
         feature::*,
         Feature,
-        Words,
-        LEAVES, //
+        Words, //
     },
-    cpuid,
+    cpuid::{
+        self,
+        Slot, //
+    },
     facts::{
         all_hold,
         is,
@@ -41,7 +43,8 @@ use crate::{
             *, //
         },
         Flags, //
-    }, //
+    },
+    tables::leaves, //
 };
 
 #[rustfmt::skip]
@@ -222,7 +225,7 @@ pub(crate) const fn may_exceed_kvm(number: u32) -> bool {
 /// The CPUID functions that `KVM_GET_EMULATED_CPUID` reports, in order: those that have an
 /// advertised row, and function 0, which leads to the last of them. Each with its flags. Fails the
 /// build if a row is not of index 0 of a basic function.
-const EMULATED: &[(u32, u32)] = &{
+const EMULATED: [(u32, u32); count_advertised() + 1] = {
     let mut functions = [(0, 0); count_advertised() + 1];
     let mut i = 0;
     let mut count = 1;
@@ -243,7 +246,14 @@ const EMULATED: &[(u32, u32)] = &{
                 at -= 1;
             }
             assert!(functions[at - 1].0 != leaf.function, "one row a function");
-            functions[at] = (leaf.function, flags_of(leaf.function));
+            functions[at] = (
+                leaf.function,
+                if leaves::is_indexed(leaf.function) {
+                    SIGNIFICANT_INDEX
+                } else {
+                    0
+                },
+            );
             count += 1;
         }
         i += 1;
@@ -261,41 +271,23 @@ const fn count_advertised() -> usize {
     count
 }
 
-/// The flags of a function's entry: its index counts if it has more than one.
-const fn flags_of(function: u32) -> u32 {
-    let mut word = 0;
-
-    while word < LEAVES.len() {
-        if matches!(LEAVES[word], Some(leaf) if leaf.function == function && leaf.index != 0) {
-            return SIGNIFICANT_INDEX;
-        }
-        word += 1;
-    }
-    0
-}
-
 /// What `KVM_GET_EMULATED_CPUID` reports: a function with an advertised row, even if that does not
 /// apply. Returns how many entries that is.
 ///
 /// # Errors
 ///
 /// `E2BIG` if there are no more than that many `entries`: KVM has always wanted room for one more.
-pub(crate) fn emulated(kvm: &Words, entries: &mut [Entry]) -> Result<usize> {
+pub(crate) fn emulated(kvm: &Words, entries: &mut [impl Slot]) -> Result<usize> {
     let facts = Facts { kvm, ..Facts::NONE };
-    let Some((reported, [_, ..])) = entries.split_at_mut_checked(EMULATED.len()) else {
-        return Err(E2BIG);
-    };
+    let mut reported = EMULATED.map(|(function, flags)| Entry {
+        function,
+        flags,
+        ..Entry::default()
+    });
 
-    for (entry, (function, flags)) in reported.iter_mut().zip(EMULATED) {
-        *entry = Entry {
-            function: *function,
-            flags: *flags,
-            ..Entry::default()
-        };
-    }
-    if let ([first, ..], Some((last, _))) = (&mut *reported, EMULATED.last()) {
-        first.eax = *last;
-    }
+    let [first, .., last] = &mut reported;
+
+    first.eax = last.function;
     for row in OPT_OUTS.iter().filter(|row| row.verb == Verb::Advertised) {
         if let (Some(leaf), true) = (row.feature.leaf(), all_hold(row.conditions, &facts)) {
             if let Some(entry) = reported.iter_mut().find(|e| e.function == leaf.function) {
@@ -303,5 +295,11 @@ pub(crate) fn emulated(kvm: &Words, entries: &mut [Entry]) -> Result<usize> {
             }
         }
     }
-    Ok(reported.len())
+    if entries.len() <= reported.len() {
+        return Err(E2BIG);
+    }
+    for (slot, entry) in entries.iter_mut().zip(reported) {
+        slot.fill(entry);
+    }
+    Ok(EMULATED.len())
 }

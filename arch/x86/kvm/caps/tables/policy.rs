@@ -14,7 +14,7 @@
 //! | `synthesized` | if the kernel has it, whether or not the CPU enumerates it                 |
 //! | `passthrough` | if the CPU has it, whether or not the kernel uses it                       |
 //! | `emulated`    | always                                                                     |
-//! | `vendor`      | if kvm-intel or kvm-amd adds it                                            |
+//! | `vendor`      | if kvm-intel's or kvm-amd's configuration is so                            |
 //! | `runtime`     | never: KVM sets it in guest CPUID as the vCPU's state changes              |
 //! | `denied`      | never, and says why                                                        |
 //!
@@ -22,10 +22,12 @@
 //! | ------------- | -------------------------------------------------------------------------- |
 //! | `also`        | or if all of these conditions hold                                         |
 //! | `needs`       | but only if all of these hold                                              |
-//! | `expects`     | as `needs`; a host that has the feature all the same contradicts itself    |
+//! | `several`     | `Needs`, as `needs`, and `Expects`, as `needs`, but a host that has the    |
+//! |               | feature all the same contradicts itself                                    |
 //! | `queried`     | denied, and yet KVM asks whether a vCPU has it                             |
 //!
-//! Conditions are those of [`facts`](super::super::facts).
+//! Conditions are those of [`facts`](super::super::facts). What KVM supports, `kvm(X)`, is known to
+//! rows behind all those that don't ask for it.
 
 use crate::{
     cpufeature::{
@@ -44,7 +46,9 @@ use crate::{
         has_bug,
         is,
         kernel,
+        kvm,
         not,
+        on,
         Condition,
         Facts,
         Flag::*, //
@@ -56,12 +60,12 @@ policy! {
     CPUID_1_ECX {
         native(XMM3);
         native(PCLMULQDQ);
-        vendor(DTES64);
+        vendor(DTES64, &[is(Pebs), kernel(feature::DTES64)]);
         // Executed as a NOP, which is too poor to be advertised; a runtime bit for the sake of
         // IA32_MISC_ENABLE.
         runtime(MWAIT);
         denied(DSCPL, "The debug store is not qualified by CPL.");
-        vendor(VMX);
+        vendor(VMX, &[is(Vmx), is(Nested)]);
         denied(SMX, "Neither GETSEC nor CR4.SMXE is virtualized.");
         denied(EST, "Frequencies are the host's.");
         denied(TM2, "No thermal monitor is emulated.");
@@ -71,7 +75,7 @@ policy! {
         native(FMA);
         native(CX16);
         denied(XTPR, "Task priority messages are not virtualized.");
-        native(PDCM);
+        native(PDCM).needs(&[on(Vmx, Pmu)]);
         native(PCID);
         denied(DCA, "No chipset is there that accesses the cache directly.");
         native(XMM4_1);
@@ -109,7 +113,7 @@ policy! {
         native(PSE36);
         denied(PN, "It would be the host's serial number.");
         native(CLFLUSH);
-        vendor(DS);
+        vendor(DS, &[is(Pebs), kernel(feature::DS)]);
         denied(ACPI, "No thermal monitor is emulated.");
         native(MMX);
         native(FXSR);
@@ -142,7 +146,7 @@ policy! {
     CPUID_7_0_EBX {
         native(FSGSBASE);
         emulated(TSC_ADJUST);
-        native(SGX);
+        native(SGX).needs(&[on(Vmx, Sgx)]);
         native(BMI1);
         native(HLE);
         native(AVX2);
@@ -150,11 +154,11 @@ policy! {
         native(SMEP);
         native(BMI2);
         native(ERMS);
-        native(INVPCID);
+        native(INVPCID).needs(&[on(Vmx, Invpcid)]);
         native(RTM);
         denied(CQM, "Caches are monitored by the host's RMIDs.");
         native(ZERO_FCS_FDS);
-        vendor(MPX);
+        vendor(MPX, &[is(Vmx), is(MpxState), kernel(feature::MPX)]);
         denied(RDT_A, "Caches are the host's to allocate.");
         native(AVX512F);
         native(AVX512DQ);
@@ -164,7 +168,7 @@ policy! {
         native(AVX512IFMA);
         native(CLFLUSHOPT);
         native(CLWB);
-        vendor(INTEL_PT);
+        vendor(INTEL_PT, &[is(PtHostGuest), kernel(feature::INTEL_PT)]);
         native(AVX512PF);
         native(AVX512ER);
         native(AVX512CD);
@@ -175,16 +179,21 @@ policy! {
 
     CPUID_7_ECX {
         native(AVX512VBMI);
-        native(UMIP);
+        // Where the CPU lacks it, VMX can make the instructions exit that it is about.
+        native(UMIP).also(&[is(UmipEmulated)]);
         // Shadow paging does not look at protection keys, and the host must have turned them on.
         native(PKU).needs(&[is(Tdp), kernel(OSPKE)]);
         runtime(OSPKE);
-        vendor(WAITPKG);
+        vendor(WAITPKG, &[is(UserWaitPause), kernel(feature::WAITPKG)]);
         native(AVX512_VBMI2);
         // Shadow paging has no pages that are writable to shadow stacks alone. With a MAXPHYADDR
         // smaller than the host's KVM emulates accesses to reserved addresses, and its emulator
-        // knows neither shadow stacks nor indirect branch tracking.
-        native(SHSTK).needs(&[is(Tdp), not(is(SmallerMaxphyaddr))]);
+        // knows neither shadow stacks nor indirect branch tracking: nor may VMX leave it any mode of
+        // the guest's. VMX must inject #CP, and there must be an IA32_XSS to switch all state.
+        native(SHSTK).needs(&[
+            is(Tdp), not(is(SmallerMaxphyaddr)), on(Vmx, LoadCetState), on(Vmx, UnrestrictedGuest),
+            on(Vmx, AnyErrorCode), is(CetState), kvm(feature::XSAVES),
+        ]);
         native(GFNI);
         native(VAES);
         native(VPCLMULQDQ);
@@ -195,13 +204,14 @@ policy! {
         // The kernel clears it if it doesn't use it itself; guests can.
         passthrough(LA57);
         // As RDTSCP.
-        native(RDPID).expects(&[is(MsrTscAux)]);
-        native(BUS_LOCK_DETECT);
+        native(RDPID).several(&[Expects(&[is(MsrTscAux)]), Needs(&[on(Vmx, Rdtscp)])]);
+        // kvm-amd knows nothing of it.
+        native(BUS_LOCK_DETECT).needs(&[not(is(Svm))]);
         native(CLDEMOTE);
         native(MOVDIRI);
         native(MOVDIR64B);
         denied(ENQCMD, "PASIDs are not virtualized.");
-        native(SGX_LC);
+        native(SGX_LC).needs(&[on(Vmx, Sgx)]);
     }
 
     CPUID_7_EDX {
@@ -218,8 +228,11 @@ policy! {
         native(TSXLDTRK);
         denied(PCONFIG, "Keys of memory are the host's.");
         denied(ARCH_LBR, "Its MSRs, and their part of IA32_XSS, are not virtualized.");
-        // As SHSTK.
-        native(IBT).needs(&[not(is(SmallerMaxphyaddr))]);
+        // As SHSTK, but for shadow paging. SVM has no state for it.
+        native(IBT).needs(&[
+            not(is(Svm)), not(is(SmallerMaxphyaddr)), on(Vmx, LoadCetState),
+            on(Vmx, UnrestrictedGuest), on(Vmx, AnyErrorCode), is(CetState), kvm(feature::XSAVES),
+        ]);
         native(AMX_BF16);
         native(AVX512_FP16);
         native(AMX_TILE);
@@ -257,7 +270,8 @@ policy! {
     }
 
     CPUID_7_1_ECX {
-        scattered(MSR_IMM);
+        // kvm-amd knows nothing of its exits.
+        scattered(MSR_IMM).needs(&[not(is(Svm))]);
     }
 
     CPUID_7_1_EDX {
@@ -282,14 +296,14 @@ policy! {
         native(XSAVEOPT);
         native(XSAVEC);
         native(XGETBV1);
-        native(XSAVES);
+        native(XSAVES).needs(&[on(Vmx, Xsaves)]);
         native(XFD);
     }
 
     CPUID_12_EAX {
-        scattered(SGX1);
-        scattered(SGX2);
-        scattered(SGX_EDECCSSA);
+        scattered(SGX1).needs(&[on(Vmx, Sgx)]);
+        scattered(SGX2).needs(&[on(Vmx, Sgx)]);
+        scattered(SGX_EDECCSSA).needs(&[on(Vmx, Sgx)]);
     }
 
     CPUID_1E_1_EAX {
@@ -316,7 +330,7 @@ policy! {
     CPUID_8000_0001_ECX {
         native(LAHF_LM);
         native(CMP_LEGACY);
-        vendor(SVM);
+        vendor(SVM, &[is(Svm), is(Nested)]);
         denied(EXTAPIC, "The APIC's extended registers are not emulated.");
         native(CR8_LEGACY);
         native(ABM);
@@ -334,7 +348,10 @@ policy! {
         denied(NODEID_MSR, "Its MSR is not emulated.");
         native(TBM);
         native(TOPOEXT);
-        vendor(PERFCTR_CORE);
+        // With fewer counters guests get the four that there always were.
+        vendor(PERFCTR_CORE, &[
+            is(Svm), is(Pmu), is(CoreCounters), kernel(feature::PERFCTR_CORE),
+        ]);
         denied(PERFCTR_NB, "Counters of the northbridge count for the whole host.");
         denied(BPEXT, "Address masks of breakpoints are not virtualized.");
         denied(PTSC, "Its MSR is not emulated.");
@@ -370,7 +387,7 @@ policy! {
         native(GBPAGES).also(&[not(is(Tdp))]);
         // A guest that is told of it and has no MSR_TSC_AUX is likely to crash. A host without the
         // MSR contradicts itself: it may be the guest of a KVM that got it wrong, as KVM once did.
-        native(RDTSCP).expects(&[is(MsrTscAux)]);
+        native(RDTSCP).several(&[Expects(&[is(MsrTscAux)]), Needs(&[on(Vmx, Rdtscp)])]);
         native(LM);
         native(_3DNOWEXT);
         native(_3DNOW);
@@ -398,7 +415,11 @@ policy! {
         denied(AMD_PPIN, "It would be the host's inventory number.");
         native(AMD_SSBD).also(&[kernel(feature::SPEC_CTRL_SSBD)]);
         // The MSR that it stands for is second choice to SPEC_CTRL.
-        native(VIRT_SSBD).also(&[kernel(feature::LS_CFG_SSBD), not(kernel(feature::AMD_SSBD))]);
+        // kvm-amd can offer both.
+        native(VIRT_SSBD).also(&[
+            kernel(feature::LS_CFG_SSBD).or(kernel(feature::AMD_SSBD)),
+            is(Svm).or(kernel(feature::LS_CFG_SSBD)), is(Svm).or(not(kernel(feature::AMD_SSBD))),
+        ]);
         native(AMD_SSB_NO).also(&[not(has_bug(bug::SPEC_STORE_BYPASS))]);
         denied(CPPC, "Performance is the host's to control.");
         native(AMD_PSFD);
@@ -410,34 +431,36 @@ policy! {
     }
 
     CPUID_8000_000A_EDX {
-        vendor(NPT);
-        vendor(LBRV);
+        vendor(NPT, &[is(Svm), is(Nested), is(Tdp)]);
+        vendor(LBRV, &[is(Svm), is(Nested), is(Lbrv)]);
         denied(SVML, "VM_CR.LOCK does not lock SVM of L1.");
-        vendor(NRIPS);
-        vendor(TSCRATEMSR);
-        vendor(VMCBCLEAN);
-        vendor(FLUSHBYASID);
+        vendor(NRIPS, &[is(Svm), is(Nested), is(Nrips)]);
+        vendor(TSCRATEMSR, &[is(Svm), is(Nested), is(TscScaling)]);
+        vendor(VMCBCLEAN, &[is(Svm), is(Nested)]);
+        // Nested transitions flush everything, which is more than any L1 can ask for.
+        vendor(FLUSHBYASID, &[is(Svm), is(Nested)]);
         denied(DECODEASSISTS, "L1 gets no decoded instructions.");
-        vendor(PAUSEFILTER);
-        vendor(PFTHRESHOLD);
+        vendor(PAUSEFILTER, &[is(Svm), is(Nested), kernel(feature::PAUSEFILTER)]);
+        vendor(PFTHRESHOLD, &[is(Svm), is(Nested), kernel(feature::PFTHRESHOLD)]);
         denied(AVIC, "It is not nested.");
-        vendor(V_VMSAVE_VMLOAD);
-        vendor(VGIF);
-        vendor(GMET);
+        vendor(V_VMSAVE_VMLOAD, &[is(Svm), is(Nested), is(Vls)]);
+        vendor(VGIF, &[is(Svm), is(Nested), is(Vgif)]);
+        vendor(GMET, &[is(Svm), is(Nested), is(Gmet)]);
         denied(X2AVIC, "It is not nested.");
         denied(V_SPEC_CTRL, "It is not nested.");
-        vendor(VNMI);
-        vendor(SVME_ADDR_CHK);
+        vendor(VNMI, &[is(Svm), is(Nested), is(Vnmi)]);
+        // L1 gets an exit instead of #GP.
+        vendor(SVME_ADDR_CHK, &[is(Svm), is(Nested)]);
         denied(BUS_LOCK_THRESHOLD, "It is not nested.");
         denied(IDLE_HLT, "It is not nested.");
     }
 
     CPUID_8000_001F_EAX {
-        vendor(SME);
-        vendor(SEV);
+        denied(SME, "Encryption of memory is the host's.");
+        vendor(SEV, &[is(Sev)]);
         denied(VM_PAGE_FLUSH, "Pages are the host's to flush.");
-        vendor(SEV_ES);
-        vendor(SEV_SNP);
+        vendor(SEV_ES, &[is(SevEs)]);
+        vendor(SEV_SNP, &[is(SevSnp)]);
         denied(SNP_SECURE_TSC, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
         denied(V_TSC_AUX, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
         native(SME_COHERENT);
@@ -480,7 +503,10 @@ policy! {
     }
 
     CPUID_8000_0022_EAX {
-        native(PERFMON_V2);
+        native(PERFMON_V2).needs(&[
+            not(is(Svm)).or(not(is(Pmu))).or(is(PmuV2)),
+            not(is(Svm)).or(not(is(Pmu))).or(kvm(feature::PERFCTR_CORE)),
+        ]);
     }
 
     CPUID_8086_0001_EDX {
@@ -535,7 +561,12 @@ enum More {
     Also(&'static [Condition]),
     Needs(&'static [Condition]),
     Expects(&'static [Condition]),
+    Several(&'static [More]),
 }
+use More::{
+    Expects,
+    Needs, //
+};
 
 /// The policy of one feature.
 #[derive(Clone, Copy)]
@@ -543,7 +574,92 @@ pub(crate) struct Row {
     pub(crate) feature: Feature,
     pub(crate) verb: Verb,
     is_queried: bool,
+    /// Whether a condition is about what KVM supports.
+    pub(crate) asks_kvm: bool,
     more: More,
+}
+
+impl More {
+    /// Whether a condition is about what KVM supports. Fails the build if one is about a vCPU, or
+    /// about a row that asks itself.
+    const fn asks_kvm(&self) -> bool {
+        let mut asks = false;
+        let mut i = 0;
+
+        match *self {
+            More::Nothing | More::Why(_) => (),
+            More::Also(conditions) | More::Needs(conditions) | More::Expects(conditions) => {
+                while i < conditions.len() {
+                    assert!(conditions[i].is_of_host(), "no vCPU is known there");
+                    asks |= !matches!(conditions[i].of_kvm(), [None, None, None]);
+                    i += 1;
+                }
+            }
+            More::Several(several) => {
+                while i < several.len() {
+                    asks |= several[i].asks_kvm();
+                    i += 1;
+                }
+            }
+        }
+        asks
+    }
+
+    /// Whether it asks KVM for the feature with a number.
+    const fn asks_for(&self, number: u32) -> bool {
+        let mut i = 0;
+
+        match *self {
+            More::Nothing | More::Why(_) => (),
+            More::Also(conditions) | More::Needs(conditions) | More::Expects(conditions) => {
+                while i < conditions.len() {
+                    let asked = conditions[i].of_kvm();
+                    let mut j = 0;
+
+                    while j < asked.len() {
+                        if matches!(asked[j], Some(asked) if asked == number) {
+                            return true;
+                        }
+                        j += 1;
+                    }
+                    i += 1;
+                }
+            }
+            More::Several(several) => {
+                while i < several.len() {
+                    if several[i].asks_for(number) {
+                        return true;
+                    }
+                    i += 1;
+                }
+            }
+        }
+        false
+    }
+
+    /// What becomes of a feature that KVM supports by the verb alone, or doesn't, and whether the
+    /// host is as expected.
+    fn judge(&self, applies: bool, host: &Facts<'_>) -> (bool, bool) {
+        match *self {
+            More::Nothing | More::Why(_) => (applies, true),
+            More::Also(conditions) => (applies || all_hold(conditions, host), true),
+            More::Needs(conditions) => (applies && all_hold(conditions, host), true),
+            More::Expects(conditions) => {
+                let holds = all_hold(conditions, host);
+
+                (applies && holds, holds || !applies)
+            }
+            More::Several(several) => {
+                several
+                    .iter()
+                    .fold((applies, true), |(applies, sane), more| {
+                        let (supported, as_expected) = more.judge(applies, host);
+
+                        (supported, sane && as_expected)
+                    })
+            }
+        }
+    }
 }
 
 const fn row(feature: Feature, verb: Verb) -> Row {
@@ -551,6 +667,7 @@ const fn row(feature: Feature, verb: Verb) -> Row {
         feature,
         verb,
         is_queried: true,
+        asks_kvm: false,
         more: More::Nothing,
     }
 }
@@ -581,8 +698,8 @@ const fn emulated(feature: Feature) -> Row {
     row(feature, Verb::Emulated)
 }
 
-const fn vendor(feature: Feature) -> Row {
-    row(feature, Verb::Vendor)
+const fn vendor(feature: Feature, conditions: &'static [Condition]) -> Row {
+    row(feature, Verb::Vendor).also(conditions)
 }
 
 const fn runtime(feature: Feature) -> Row {
@@ -597,36 +714,29 @@ const fn denied(feature: Feature, why: &'static str) -> Row {
     }
 }
 
-/// The conditions, if they are known before there is a vCPU. Fails the build otherwise.
-const fn of_host(conditions: &'static [Condition]) -> &'static [Condition] {
-    let mut i = 0;
-
-    while i < conditions.len() {
-        assert!(conditions[i].is_of_host(), "no vCPU is known there");
-        i += 1;
-    }
-    conditions
-}
-
 impl Row {
     const fn with(self, more: More) -> Self {
         assert!(
             matches!(self.more, More::Nothing),
             "one such word is enough"
         );
-        Self { more, ..self }
+        Self {
+            asks_kvm: more.asks_kvm(),
+            more,
+            ..self
+        }
+    }
+
+    const fn several(self, more: &'static [More]) -> Self {
+        self.with(More::Several(more))
     }
 
     const fn also(self, conditions: &'static [Condition]) -> Self {
-        self.with(More::Also(of_host(conditions)))
+        self.with(More::Also(conditions))
     }
 
     const fn needs(self, conditions: &'static [Condition]) -> Self {
-        self.with(More::Needs(of_host(conditions)))
-    }
-
-    const fn expects(self, conditions: &'static [Condition]) -> Self {
-        self.with(More::Expects(of_host(conditions)))
+        self.with(More::Needs(conditions))
     }
 
     const fn queried(self) -> Self {
@@ -696,25 +806,15 @@ impl Row {
             Verb::Synthesized => kernel,
             Verb::Passthrough => cpu,
             Verb::Emulated => true,
+            // A vendor's conditions are to be added.
             Verb::Vendor | Verb::Runtime | Verb::Denied => false,
         }
     }
 
-    /// Whether KVM supports the feature on `host` before kvm-intel or kvm-amd has a say, and
-    /// whether the host is sane, i.e. has what the row expects.
+    /// Whether KVM supports the feature on `host`, and whether that is sane, i.e. has what the row
+    /// expects.
     pub(crate) fn judge(&self, host: &Facts<'_>) -> (bool, bool) {
-        let applies = self.applies(host);
-
-        match self.more {
-            More::Nothing | More::Why(_) => (applies, true),
-            More::Also(conditions) => (applies || all_hold(conditions, host), true),
-            More::Needs(conditions) => (applies && all_hold(conditions, host), true),
-            More::Expects(conditions) => {
-                let holds = all_hold(conditions, host);
-
-                (applies && holds, holds || !applies)
-            }
-        }
+        self.more.judge(self.applies(host), host)
     }
 }
 
@@ -746,6 +846,10 @@ const fn queried_features() -> Words {
             if all[word] & row.feature.mask() != 0 {
                 a_feature_has_two_rows(&row.feature);
             }
+            assert!(
+                !row.asks_kvm || !is_asked_for(row.feature.number()),
+                "KVM's support is asked for where it isn't known yet"
+            );
             all[word] |= row.feature.mask();
             if row.is_queried {
                 queried[word] |= row.feature.mask();
@@ -764,6 +868,24 @@ const fn queried_features() -> Words {
         i += 1;
     }
     queried
+}
+
+/// Whether some row asks KVM for the feature with a number.
+const fn is_asked_for(number: u32) -> bool {
+    let mut i = 0;
+
+    while i < POLICY.len() {
+        let mut j = 0;
+
+        while j < POLICY[i].len() {
+            if POLICY[i][j].more.asks_for(number) {
+                return true;
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+    false
 }
 
 const fn a_feature_has_two_rows(feature: &Feature) -> ! {

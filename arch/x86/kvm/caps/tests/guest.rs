@@ -5,7 +5,9 @@
 use kernel::prelude::*;
 
 use super::{
+    derived,
     entry,
+    index,
     is_same,
     kernel,
     plain,
@@ -34,7 +36,6 @@ use crate::{
         NCAPINTS,
         NR_KVM_CPU_CAPS, //
     },
-    cpuid::Index,
     facts::{
         Facts,
         Flag,
@@ -51,7 +52,7 @@ use crate::{
 /// A vCPU's capabilities, without what follows its state.
 fn caps(context: &Context<'_>, entries: &[Entry]) -> Words {
     let facts = Facts {
-        guest: &guest::asked(entries, &Index::new(entries, &mut [0; MAX_ENTRIES])),
+        guest: &guest::asked(entries, &index(entries)),
         ..context.facts
     };
 
@@ -63,9 +64,7 @@ fn word_of(words: &Words, word: usize) -> u32 {
 }
 
 fn derive_in<const N: usize>(context: &Context<'_>, mut entries: [Entry; N]) -> Option<GuestCpuid> {
-    guest::derive(context, &mut entries)
-        .ok()
-        .map(|(_, cpuid)| cpuid)
+    derived(context, &mut entries).ok().map(|(_, cpuid)| cpuid)
 }
 
 fn derive<const N: usize>(entries: [Entry; N]) -> Option<GuestCpuid> {
@@ -226,7 +225,7 @@ mod tests {
 
                 context.facts.flags = kind.into();
 
-                let (caps, cpuid) = guest::derive(&context, &mut entries)?;
+                let (caps, cpuid) = derived(&context, &mut entries)?;
 
                 assert_eq!(V_VMSAVE_VMLOAD.is_in(caps.words()), expected);
                 assert_eq!(cpuid.amd_compatible, amd);
@@ -382,7 +381,7 @@ mod tests {
             massaged.clear();
             massaged.extend_from_slice(&entries, GFP_KERNEL)?;
 
-            let derived = guest::derive(&context, &mut entries).ok();
+            let derived = derived(&context, &mut entries).ok();
             let derived = derived.as_ref().map(|(caps, cpuid)| (caps.words(), cpuid));
 
             reference::massage(&mut massaged, &runtime);

@@ -9,6 +9,7 @@ use super::{
     NO_KERNEL, //
 };
 use crate::{
+    c,
     cpufeature::{
         bug,
         feature::*,
@@ -19,8 +20,7 @@ use crate::{
         CPUID_1_EDX,
         CPUID_8000_0001_EDX,
         NBUGINTS,
-        NCAPINTS,
-        NR_KVM_CPU_CAPS, //
+        NCAPINTS, //
     },
     facts::{
         Facts,
@@ -74,17 +74,20 @@ impl Host {
         Self { flags, ..self }
     }
 
-    fn caps(&self) -> (HostCaps, bool) {
-        HostCaps::new(&Facts {
-            kernel: &self.kernel,
-            cpu: &self.cpu,
-            flags: self.flags,
-            ..Facts::NONE
-        })
+    fn caps(&self) -> HostCaps {
+        HostCaps::new(
+            &Facts {
+                kernel: &self.kernel,
+                cpu: &self.cpu,
+                flags: self.flags,
+                ..Facts::NONE
+            },
+            c::CET_STATE,
+        )
     }
 
     fn supports(&self, feature: Feature) -> bool {
-        feature.is_in(self.caps().0.words())
+        feature.is_in(&self.caps().words)
     }
 }
 
@@ -198,7 +201,7 @@ mod tests {
             ..PLAIN
         };
 
-        for (word, queried) in everything.caps().0.words().iter().zip(&policy::QUERIED) {
+        for (word, queried) in everything.caps().words.iter().zip(&policy::QUERIED) {
             assert_eq!(word & !queried, 0);
         }
     }
@@ -261,7 +264,7 @@ mod tests {
 
     #[test]
     fn shadow_paging_has_gbpages_and_lacks_pku_and_shstk() {
-        let tdp = PLAIN.native(PKU).native(SHSTK).kernel(OSPKE);
+        let tdp = PLAIN.native(PKU).native(SHSTK).native(XSAVES).kernel(OSPKE);
         let shadow = tdp.flags(Flag::MsrTscAux.into());
 
         assert!(tdp.supports(PKU) && tdp.supports(SHSTK) && !tdp.supports(GBPAGES));
@@ -271,7 +274,7 @@ mod tests {
 
     #[test]
     fn smaller_maxphyaddr_lacks_cet() {
-        let host = PLAIN.native(SHSTK).native(IBT);
+        let host = PLAIN.native(SHSTK).native(IBT).native(XSAVES);
         let smaller = host.flags(host.flags | Flag::SmallerMaxphyaddr);
 
         assert!(host.supports(SHSTK) && host.supports(IBT));
@@ -284,42 +287,22 @@ mod tests {
             let with = PLAIN.native(feature);
             let without = with.flags(Flag::Tdp.into());
 
-            assert!(with.supports(feature) && with.caps().1);
-            assert!(!without.supports(feature) && !without.caps().1);
+            assert!(with.supports(feature) && with.caps().is_sane);
+            assert!(!without.supports(feature) && !without.caps().is_sane);
         }
         // Nothing to deny: nothing wrong.
-        assert!(PLAIN.flags(Flag::Tdp.into()).caps().1);
+        assert!(PLAIN.flags(Flag::Tdp.into()).caps().is_sane);
     }
 
+    /// Without CET, or XSAVES, its state is nobody's to switch.
     #[test]
-    fn vendors_add_and_drop_features() {
-        let (mut caps, is_sane) = PLAIN.native(SHSTK).caps();
-        let before = *caps.words();
+    fn xss_has_what_some_feature_uses() {
+        let host = PLAIN.native(XSAVES);
 
-        assert!(is_sane && SHSTK.is_in(&before) && !SVM.is_in(&before));
-        for present in [true, true, false, false] {
-            for feature in [SVM, SHSTK] {
-                assert!(caps.change(feature.number(), present));
-                assert_eq!(feature.is_in(caps.words()), present);
-            }
+        assert_eq!(PLAIN.native(IBT).caps().xss, 0);
+        assert_eq!(host.caps().xss, 0);
+        for feature in [SHSTK, IBT] {
+            assert_eq!(host.native(feature).caps().xss, c::CET_STATE);
         }
-        // Configured anew, e.g. for another vendor's module, nothing is left of it.
-        assert!(*caps.words() != before && *PLAIN.native(SHSTK).caps().0.words() == before);
-    }
-
-    #[test]
-    fn what_nobody_gets_is_refused() {
-        let (mut caps, _) = PLAIN.caps();
-        let before = *caps.words();
-
-        for feature in [DSCPL, SKINIT, STIBP] {
-            for present in [false, true] {
-                assert!(!caps.change(feature.number(), present));
-            }
-        }
-        for number in [31, NR_KVM_CPU_CAPS as u32 * 32, u32::MAX] {
-            assert!(!caps.change(number, true));
-        }
-        assert!(*caps.words() == before);
     }
 }

@@ -11,7 +11,8 @@ use crate::{
     c::{
         Entry,
         GuestCpuid,
-        Runtime, //
+        Runtime,
+        SIGNIFICANT_INDEX, //
     },
     cpufeature::{
         cr4,
@@ -21,14 +22,42 @@ use crate::{
         Words,
         LEAVES, //
     },
-    cpuid::search,
     facts::Flag,
     guest::Context,
     xstate, //
 };
 
+/// Where the entry stands that counts: the first one that answers.
+pub(super) fn search(entries: &[Entry], function: u32, index: Option<u32>) -> Option<usize> {
+    entries.iter().position(|entry| {
+        entry.function == function
+            && (entry.flags & SIGNIFICANT_INDEX == 0 || index.is_none_or(|at| entry.index == at))
+    })
+}
+
 fn find(entries: &[Entry], function: u32, index: Option<u32>) -> Option<&Entry> {
-    entries.get(search(entries, 0, function, index)?)
+    entries.get(search(entries, function, index)?)
+}
+
+/// What Intel's CPUs show for a leaf that isn't there.
+pub(super) fn highest_basic(
+    entries: &[Entry],
+    function: u32,
+    index: u32,
+) -> Option<(u32, Option<usize>)> {
+    let basic = find(entries, 0, None)?.eax;
+    let class = if function >> 28 == 4 {
+        function >> 8 << 8
+    } else if function >= 0xc000_0000 {
+        0xc000_0000
+    } else {
+        function & 0x8000_0000
+    };
+
+    match find(entries, class, None) {
+        Some(class) if function <= class.eax => None,
+        _ => Some((basic, search(entries, basic, Some(index)))),
+    }
 }
 
 fn has_text(entry: &Entry, text: &[u8; 12]) -> bool {
@@ -48,7 +77,7 @@ fn hypervisor<'a>(entries: &'a [Entry], text: &[u8; 12]) -> Option<&'a Entry> {
 fn pv_features(entries: &[Entry]) -> Option<usize> {
     let base = hypervisor(entries, b"KVMKVMKVM\0\0\0")?;
 
-    search(entries, 0, base.function | 1, None)
+    search(entries, base.function | 1, None)
 }
 
 fn set(word: &mut u32, mask: u32, value: bool) {
@@ -56,10 +85,10 @@ fn set(word: &mut u32, mask: u32, value: bool) {
 }
 
 pub(super) fn massage(entries: &mut [Entry], runtime: &Runtime) {
-    let leaf_1 = search(entries, 0, 1, None);
-    let leaf_7 = search(entries, 0, 7, Some(0));
-    let xcr0 = search(entries, 0, 0xd, Some(0));
-    let xss = search(entries, 0, 0xd, Some(1));
+    let leaf_1 = search(entries, 1, None);
+    let leaf_7 = search(entries, 7, Some(0));
+    let xcr0 = search(entries, 0xd, Some(0));
+    let xss = search(entries, 0xd, Some(1));
     let pv = pv_features(entries);
 
     if let Some(entry) = leaf_1.and_then(|at| entries.get_mut(at)) {
@@ -110,14 +139,14 @@ fn caps(context: &Context<'_>, entries: &[Entry]) -> Words {
             })
             .unwrap_or(0);
     }
-    if search(entries, 0, 1, None).is_some() {
+    if search(entries, 1, None).is_some() {
         put(&mut words, &OSXSAVE, runtime.osxsave);
         put(&mut words, &APIC, runtime.apic);
         if runtime.tracks_mwait {
             put(&mut words, &MWAIT, runtime.mwait);
         }
     }
-    if search(entries, 0, 7, Some(0)).is_some() {
+    if search(entries, 7, Some(0)).is_some() {
         put(&mut words, &OSPKE, runtime.ospke);
     }
     if facts.flags.contains(Flag::Tdp) {

@@ -5,10 +5,15 @@
 use kernel::prelude::*;
 
 use super::{
+    derived,
     entry,
+    index,
     is_same,
     plain,
-    reference,
+    reference::{
+        self,
+        search, //
+    },
     Random,
     AT_RESET,
     EVERYTHING,
@@ -18,21 +23,13 @@ use super::{
 use crate::{
     c::{
         Entry,
-        Runtime,
-        MAX_ENTRIES, //
+        Runtime, //
     },
     cpufeature::{
         feature::*,
         NR_KVM_CPU_CAPS, //
     },
-    cpuid::{
-        search,
-        Index, //
-    },
-    guest::{
-        self,
-        Context, //
-    },
+    guest::Context,
     runtime::{
         massage,
         massage_kvm_features,
@@ -58,7 +55,7 @@ mod tests {
             ..plain(&EVERYTHING)
         };
         let mut entries = [entry(1, 5, INDEXED, 0), entry(7, 5, INDEXED, 0)];
-        let (caps, _) = guest::derive(&context, &mut entries)?;
+        let (caps, _) = derived(&context, &mut entries)?;
         let [leaf_1, leaf_7] = entries;
 
         assert_eq!(leaf_1.ecx, OSXSAVE.mask() | MWAIT.mask());
@@ -87,12 +84,14 @@ mod tests {
             let indexed = |index| entry(0xd, index, INDEXED, 7);
             let mut entries = [indexed(0), Entry { eax, ..indexed(1) }];
 
-            massage(&runtime, &SIZES, &mut entries, search);
+            let index = index(&entries);
+
+            massage(&runtime, &SIZES, &mut entries, &index);
             assert_eq!(entries.map(|entry| entry.ebx), [576 + 256, size]);
         }
     }
 
-    /// Entries and capabilities follow the state, wherever the entries stand and however found.
+    /// Entries and capabilities follow the state, wherever the entries stand.
     #[test]
     fn updates_are_the_massage() -> Result {
         let mut random = Random(0xd1b5_4a32_d192_ed03);
@@ -107,17 +106,9 @@ mod tests {
             }
             massaged.extend_from_slice(&entries, GFP_KERNEL)?;
 
-            let mut room = [0; MAX_ENTRIES];
-            let index = Index::new(&entries, &mut room);
-            let find = |entries: &[Entry], _, function, at| index.find(entries, function, at);
-            let mut searched = KVec::new();
+            let index = index(&entries);
+            let leaves = massage(&state, &SIZES, &mut entries, &index);
 
-            searched.extend_from_slice(&entries, GFP_KERNEL)?;
-
-            let leaves = massage(&state, &SIZES, &mut entries, find);
-
-            assert!(massage(&state, &SIZES, &mut searched, search) == leaves);
-            assert!(is_same(&entries, &searched));
             massage_kvm_features(&state, &mut entries, &index);
             reference::massage(&mut massaged, &state);
             assert!(is_same(&entries, &massaged));
@@ -131,17 +122,17 @@ mod tests {
             let mut caps = [before; NR_KVM_CPU_CAPS];
             let mut expected = caps;
 
-            massage(&state, &SIZES, &mut entries, search);
+            massage(&state, &SIZES, &mut entries, &index);
             update(&mut caps, &state, leaves);
             reference::massage(&mut massaged, &state);
-            if search(&entries, 0, 1, None).is_some() {
+            if search(&entries, 1, None).is_some() {
                 OSXSAVE.set_in(&mut expected, state.osxsave);
                 APIC.set_in(&mut expected, state.apic);
                 if state.tracks_mwait {
                     MWAIT.set_in(&mut expected, state.mwait);
                 }
             }
-            if search(&entries, 0, 7, Some(0)).is_some() {
+            if search(&entries, 7, Some(0)).is_some() {
                 OSPKE.set_in(&mut expected, state.ospke);
             }
             assert!(is_same(&entries, &massaged) && caps == expected);
