@@ -50,5 +50,6 @@ awk -v what="instructions (icount), $what" \
 	'BEGIN { printf "%-62s %10s %10s %7s\n", what, "unmodified", "ours", "ratio" }
 	{ count = $1; sub(/^[0-9]+ /, "") }
 	FNR == NR { base[$0] = count; next }
-	$0 in base { printf "%-62s %10d %10d %7.3f\n", $0, base[$0], count, count / base[$0] }' \
+	$0 in base { printf "%-62s %10d %10d %7.3f\n", $0, base[$0], count, count / base[$0]; next }
+	{ printf "%-62s %10s %10d %7s\n", $0, "-", count, "-" }' \
 	"$LAB/bench.base" "$LAB/bench.lab"

@@ -130,8 +130,9 @@ class Run:
 FEP = "force_emulation_prefix=1"
 OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "reserved_ctrl_bits_test", "cpuid_test",
                "monitor_mwait_test")
-ID_REGS = ("id_reg_limits_test", "id_reg_debugfs_test", "id_reg_enforced_test",
-           "id_reg_protected_test", "id_reg_sysreg_sweep_test", "set_id_regs", "aarch32_id_regs")
+ID_REGS = ("id_reg_limits_test", "id_reg_query_test", "id_reg_debugfs_test",
+           "id_reg_enforced_test", "id_reg_protected_test", "id_reg_sysreg_sweep_test",
+           "set_id_regs", "aarch32_id_regs")
 # What CR4 and EFER stand for, but for what the kernel itself needs.
 TURNED_OFF = "nofsgsbase nopku no5lvl clearcpuid=umip,smep,smap,pcid,fxsr_opt,xsave"
 
@@ -166,7 +167,7 @@ MIXED = made_up(
     "ID_AA64MMFR0_EL1:0000022200101122",
     "ID_AA64MMFR1_EL1:0000000010212122",
     "ID_AA64MMFR2_EL1:0000000100001011")
-MADE_UP_TESTS = ("id_reg_limits_test", "id_reg_debugfs_test")
+MADE_UP_TESTS = ("id_reg_limits_test", "id_reg_query_test", "id_reg_debugfs_test")
 
 # KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [

@@ -114,6 +114,17 @@ static void bench_guest(const struct id_vm *config)
 	kvm_vm_free(vm);
 }
 
+/* Ask whether the VM can have such values. */
+static void bench_check(struct kvm_vm *vm, const u64 *values, const char *what)
+{
+	static struct kvm_guest_cap caps[ID_MAX_CAPS];
+	struct kvm_guest_caps_reg asked[NR_REGS];
+
+	for (int i = 0; i < NR_REGS; i++)
+		asked[i] = (struct kvm_guest_caps_reg) { id_reg(i), values[i] };
+	bench(what, MEDIAN, id_vm_query(vm->fd, KVM_GUEST_CAPS_CHECK, asked, NR_REGS, caps));
+}
+
 int main(void)
 {
 	static u64 values[NUM_ID_REGS], ones[NUM_ID_REGS];
@@ -152,6 +163,11 @@ int main(void)
 	bench("KVM_SET_ONE_REG, 56 ID registers, lower values, accepted", MEDIAN,
 	      set_all(vcpu, ones));
 	TEST_ASSERT_EQ(set_all(vcpu, ones), NR_REGS);
+	if (kvm_has_cap(KVM_CAP_GUEST_CAPS)) {
+		bench_check(vm, values, "KVM_GUEST_CAPS, 56 ID registers, what fits");
+		memset(ones, 0xff, sizeof(ones));
+		bench_check(vm, ones, "KVM_GUEST_CAPS, 56 ID registers, all ones");
+	}
 	bench("KVM_ARM_GET_REG_WRITABLE_MASKS", MEDIAN,
 	      vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range));
 	kvm_vm_free(vm);
