@@ -171,8 +171,8 @@ pub(crate) fn highest(index: usize, facts: &Facts<'_>) -> u64 {
 #[inline(always)]
 pub(crate) fn start(words: &mut [u64], facts: &Facts<'_>) {
     let facts = &facts.for_conditions(DERIVED);
-    for (index, (word, limits)) in words.iter_mut().zip(&LIMITS).enumerate() {
-        *word = limits.highest(facts.of_host(index), facts);
+    for (index, word) in words.iter_mut().enumerate() {
+        *word = Limits::of(index).map_or(0, |limits| limits.highest(facts.of_host(index), facts));
     }
     needs::start(words, facts);
 }

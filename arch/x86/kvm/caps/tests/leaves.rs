@@ -456,7 +456,7 @@ fn plain(features: &[cpufeature::Feature]) -> Host {
 /// The entry of a leaf on a host whose CPU has `regs` in every leaf, up to the last functions that
 /// KVM knows.
 fn leaf(host: &Host, regs: [u32; 4], function: u32, index: u32) -> Result<Option<Entry>> {
-    let mut entries = KVec::from_elem(Entry::default(), MAX_ENTRIES, GFP_KERNEL)?;
+    let mut entries = room()?;
     let cpuid = |function: u32, _| match function {
         0 | 0x8000_0000 | 0xc000_0000 => [function | 0xff, 0, 0, 0],
         4 | 0x8000_001d => [0; 4],
@@ -471,6 +471,15 @@ fn leaf(host: &Host, regs: [u32; 4], function: u32, index: u32) -> Result<Option
         .cloned())
 }
 
+/// Room for all entries. `KVec::from_elem` would panic without a first one.
+fn room() -> Result<KVec<Entry>> {
+    let mut entries = KVec::with_capacity(MAX_ENTRIES, GFP_KERNEL)?;
+    for _ in 0..MAX_ENTRIES {
+        entries.push(Entry::default(), GFP_KERNEL)?;
+    }
+    Ok(entries)
+}
+
 #[kunit_tests(kvm_caps_leaves)]
 mod tests {
     use super::*;
@@ -479,7 +488,7 @@ mod tests {
     #[test]
     fn leaves_are_as_c_reported_them() -> Result {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let mut entries = KVec::from_elem(Entry::default(), MAX_ENTRIES, GFP_KERNEL)?;
+        let mut entries = room()?;
         let (mut failed, mut warned) = (0, 0);
 
         for _ in 0..2000 {
@@ -515,7 +524,7 @@ mod tests {
     #[test]
     fn as_much_room_as_entries_is_enough() -> Result {
         let mut random = Random(0xdead_beef_cafe_f00d);
-        let mut entries = KVec::from_elem(Entry::default(), MAX_ENTRIES, GFP_KERNEL)?;
+        let mut entries = room()?;
 
         for _ in 0..50 {
             let mut host = Host::new(&mut random);
@@ -571,7 +580,7 @@ mod tests {
     #[test]
     fn nothing_is_read_that_the_cpu_does_not_have() -> Result {
         let mut host = plain(&[]);
-        let mut entries = KVec::from_elem(Entry::default(), MAX_ENTRIES, GFP_KERNEL)?;
+        let mut entries = room()?;
         let mut read_beyond = false;
 
         LFENCE_RDTSC.keep_in(&mut host.kernel, true);
