@@ -243,6 +243,31 @@ fn class(Named { field, values }: Named, row: Option<&Row>) -> &'static str {
     }
 }
 
+/// The least that userspace can ask for if the most is `limit`, both in their place: in the field's
+/// own order; of two values, the one that is not the limit.
+fn least(row: &Row, limit: u64, facts: &Facts<'_>) -> u64 {
+    let (policy, limit) = (row.policy, limit & row.mask);
+    if !row.is_writable(facts) {
+        return limit;
+    }
+    match (policy.order, policy.or, row.bound(facts).least) {
+        (Order::Exact(safe), _, _) => row.place(safe),
+        (Order::HigherSafe, _, _) => row.mask ^ row.sign,
+        (Order::LowerSafe, Some(or), _) => row.place(or),
+        (Order::LowerSafe, None, Some(least)) => row.place(least),
+        (Order::LowerSafe, None, None) => (0..=row.field.max())
+            .map(|value| value << row.field.lsb)
+            .filter(|word| row.has_meaning(*word))
+            .fold(limit, |least, word| {
+                if row.is_higher(least, word) {
+                    word
+                } else {
+                    least
+                }
+            }),
+    }
+}
+
 /// What a VM that has all it may depend on gets of the host's value, and the least it may ask for.
 fn on_host(named: Named, row: Option<&Row>, limits: &Limits, host: u64) -> [String; 4] {
     let field = named.field;
@@ -260,7 +285,7 @@ fn on_host(named: Named, row: Option<&Row>, limits: &Limits, host: u64) -> [Stri
             };
             let row = Row::new(field, Box::leak(Box::new(policy)));
             let most = row.limit(host, &facts);
-            [most, row.least(most, &facts)]
+            [most, least(&row, most, &facts)]
         }
     };
     let [host, gets, least] = [host, most, least].map(|word| field.get(word));
