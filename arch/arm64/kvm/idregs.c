@@ -412,17 +412,20 @@ static int check_caps(struct kvm_guest_caps *args, u32 room, struct guest_caps *
 int kvm_guest_caps(struct kvm *kvm, struct kvm_guest_caps __user *uargs, bool is_vcpu)
 {
 	struct kvm_guest_caps args;
-	bool is_check;
+	bool is_check, is_read;
 	u32 room;
 	int ret;
 
 	if (copy_from_user(&args, uargs, sizeof(args)))
 		return -EFAULT;
 	is_check = args.op == KVM_GUEST_CAPS_CHECK;
-	if (args.op > KVM_GUEST_CAPS_READ || is_vcpu != (args.op == KVM_GUEST_CAPS_READ) ||
+	is_read = args.op == KVM_GUEST_CAPS_READ;
+	if (args.op > KVM_GUEST_CAPS_READ || is_vcpu != is_read ||
 	    args.flags || memchr_inv(args.reserved, 0, sizeof(args.reserved)) ||
 	    args.cap_size < sizeof(struct kvm_guest_cap) || args.cap_size > PAGE_SIZE ||
-	    args.nr_asked > KVM_GUEST_CAPS_MAX_ASKED || (!is_check && (args.nr_asked || args.asked)))
+	    args.nr_asked > KVM_GUEST_CAPS_MAX_ASKED)
+		return -EINVAL;
+	if (!is_check && (args.nr_asked || args.asked))
 		return -EINVAL;
 
 	struct guest_caps *g __free(kfree) = kmalloc_obj(*g, GFP_KERNEL_ACCOUNT);

@@ -51,7 +51,7 @@ asm(".pushsection .text\n"
 	"code_imo:		mov	x3, #0x80000000\n"	/* RW, IMO */
 	"			orr	x3, x3, #16\n"
 	"			msr	hcr_el2, x3\n"
-	"			mov	x3, #0x3c5\n"	/* EL1h */
+	"code_enter:		mov	x3, #0x3c5\n"	/* EL1h */
 	"			msr	spsr_el2, x3\n"
 	"			adr	x3, code_done\n"
 	"			msr	elr_el2, x3\n"
@@ -68,12 +68,7 @@ asm(".pushsection .text\n"
 	"			msr	hcr_el2, x3\n"
 	"			isb\n"
 	"			.inst 0xd50c7880\n"	/* at s12e1r, x0 */
-	"			mov	x3, #0x3c5\n"	/* EL1h */
-	"			msr	spsr_el2, x3\n"
-	"			adr	x3, code_done\n"
-	"			msr	elr_el2, x3\n"
-	"			isb\n"
-	"			eret\n"
+	"			b	code_enter\n"
 	"code_done:		str	x0, [x1]\n"
 	"			b	.\n"
 	".balign 2048\n"

@@ -97,13 +97,12 @@ static void test_values(struct kvm_vcpu *vcpu, u32 nr)
 				vcpu_set_reg(vcpu, cap->id, word);
 			}
 		}
-		TEST_ASSERT(cap->possible == possible, "%s[%d]: can be %llx, and is said to be %llx",
-			    name, cap->lsb, (unsigned long long)possible,
-			    (unsigned long long)cap->possible);
-		TEST_ASSERT(possible >> cap->lowest & possible >> cap->highest & 1,
+		TEST_ASSERT(cap->possible == possible, "%s[%d]: can be %lx, is said to be %lx",
+			    name, cap->lsb, (unsigned long)possible, (unsigned long)cap->possible);
+		TEST_ASSERT((possible >> cap->lowest) & (possible >> cap->highest) & 1,
 			    "%s[%d]: can't be the lowest or the highest", name, cap->lsb);
 		/* Where there are two, userspace has a choice. */
-		TEST_ASSERT(!!(possible & (possible - 1)) <= !!(cap->flags & KVM_GUEST_CAP_WRITABLE),
+		TEST_ASSERT(!(possible & (possible - 1)) || cap->flags & KVM_GUEST_CAP_WRITABLE,
 			    "%s[%d]: is said not to be writable", name, cap->lsb);
 	}
 }
@@ -347,7 +346,8 @@ static void test_bad_requests(void)
 	/* What a later kernel might add reads as zero. */
 	q = good;
 	q.op = KVM_GUEST_CAPS_LIST;
-	q.asked = q.nr_asked = 0;
+	q.asked = 0;
+	q.nr_asked = 0;
 	q.cap_size = 2 * sizeof(*caps);
 	q.nr_caps = 2;
 	memset(caps, GUARD, sizeof(caps));

@@ -458,7 +458,8 @@ const TABLE: &[Limits] = limits! {
                         .nested(force(IMP, enables!(HCR_EL2: RW)).least(IMP))
                         .needs(&[need!(AARCH32: ID_AA64PFR0_EL1.EL0, AARCH32)])
                         .protected(at_most(IMP));
-        // Whether there is AArch32 is KVM's to say: the registers that describe it are zero without.
+        // Whether there is AArch32 is KVM's to say: the registers that describe it are zero
+        // without.
         EL0:            up_to(AARCH32, DataPath).force_when(not(vm(Fact::AARCH32)), IMP)
                         .least(IMP).nested(force(IMP, DataPath).least(IMP)).protected(at_most(IMP));
     }

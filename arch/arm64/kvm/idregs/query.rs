@@ -55,8 +55,7 @@ const MAX_VALUE: u64 = u8::MAX as u64;
 
 impl Answer {
     fn new(register: &VmRegister<'_>, field: &'static Field, word: u64, now: Option<u64>) -> Self {
-        let mut rows = register.limits.rows.iter();
-        let row = rows.find(|row| row.mask == field.mask());
+        let row = register.row(field);
         let view = View::new(register, field, word);
         let sign = row.map_or(sign(field), |row| row.sign);
         let sign = field.get(sign);
@@ -119,12 +118,10 @@ impl Answer {
         let Some(register) = VmRegister::new(index, facts) else {
             return word;
         };
-        let mut rows = register.limits.rows.iter().peekable();
         let mut stored = word;
         for field in register.limits.register.fields {
-            let row = rows.next_if(|row| row.mask == field.mask());
             let value = field.get(word);
-            match register.judge(field, row, word, now) {
+            match register.judge(field, register.row(field), word, now) {
                 Ok(taken) if taken == value => continue,
                 Ok(taken) => stored = field.put(stored, taken),
                 Err(_) => (),
@@ -143,9 +140,7 @@ impl Answer {
         word: u64,
     ) -> Option<Self> {
         let register = VmRegister::new(index, facts)?;
-        let mut fields = register.limits.register.fields.iter();
-        let field = fields.find(|field| field.has(bit))?;
-        let mut answer = Self::new(&register, field, word, None);
+        let mut answer = Self::new(&register, register.field(bit)?, word, None);
         answer.verdict = Verdict::Lacks(need);
         Some(answer)
     }

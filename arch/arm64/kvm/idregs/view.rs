@@ -71,8 +71,7 @@ fn show_class(class: &Class, file: &SeqFile) {
 
 impl View {
     pub(super) fn new(register: &VmRegister<'_>, field: &'static Field, word: u64) -> Self {
-        let mut rows = register.limits.rows.iter();
-        let row = rows.find(|row| row.mask == field.mask());
+        let row = register.row(field);
         // Userspace has no say in protected VMs.
         let is_protected = register.facts.has(Fact::PROTECTED);
         let rule = match row.map_or(Rule::Reserved, |row| row.rule(row.bound(&register.facts))) {
@@ -118,9 +117,7 @@ impl View {
         word: u64,
     ) -> Option<Self> {
         let register = VmRegister::new(index, facts)?;
-        let mut fields = register.limits.register.fields.iter();
-        let field = fields.find(|field| field.has(bit))?;
-        let view = Self::new(&register, field, word);
+        let view = Self::new(&register, register.field(bit)?, word);
         Some(Self {
             rule: match reason {
                 Reason::Impossible if view.rule != Rule::Exact => Rule::Least,

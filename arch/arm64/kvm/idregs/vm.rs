@@ -3,6 +3,7 @@
 //! What a VM starts with, and the most and the least that userspace can ask for.
 
 use super::{
+    cpufeature::Field,
     facts::{
         Fact,
         Facts,
@@ -152,6 +153,18 @@ impl<'a> VmRegister<'a> {
             host,
             limit: limits.highest(host, &facts),
         })
+    }
+
+    /// The field that has a bit of it.
+    pub(crate) fn field(&self, bit: u32) -> Option<&'static Field> {
+        let mut fields = self.limits.register.fields.iter();
+        fields.find(|field| field.has(bit))
+    }
+
+    /// The row of one of its fields, if that has one.
+    pub(crate) fn row(&self, field: &Field) -> Option<&'static Row> {
+        let mut rows = self.limits.rows.iter();
+        rows.find(|row| row.mask == field.mask())
     }
 
     /// Whether the VM has it.

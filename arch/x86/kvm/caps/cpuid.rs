@@ -23,8 +23,8 @@ fn answers(entry: &Entry, function: u32, index: Option<u32>) -> bool {
         && index.is_none_or(|index| entry.flags & SIGNIFICANT_INDEX == 0 || entry.index == index)
 }
 
-/// The chain of a function's index. Functions differ in their lowest and highest bits, and sub-leaves
-/// of a function shall not be where functions next to it are.
+/// The chain of a function's index. Functions differ in their lowest and highest bits, and
+/// sub-leaves of a function shall not be where functions next to it are.
 const fn chain(function: u32, index: u32) -> u8 {
     function
         .wrapping_add(function >> 24)
@@ -46,12 +46,13 @@ const _: () = {
 /// Finds entries without looking at all of them.
 ///
 /// Each entry is in one of 256 chains, which lead from `first` to ever later entries by `next`; an
-/// entry that isn't behind the one that leads there ends the chain. An empty chain has 0, which does
-/// no harm: whoever follows it looks at functions and indices anyway.
+/// entry that isn't behind the one that leads there ends the chain. An empty chain has 0, which
+/// does no harm: whoever follows it looks at functions and indices anyway.
 ///
-/// The first entry of a function is in the chain of the function's index 0, further sub-leaves are in
-/// those of function and index. That is how tables look: entries of a function stand together, in the
-/// order of their indices. Any other table, e.g. one with two entries for the same, is searched.
+/// The first entry of a function is in the chain of the function's index 0, further sub-leaves are
+/// in those of function and index. That is how tables look: entries of a function stand together,
+/// in the order of their indices. Any other table, e.g. one with two entries for the same, is
+/// searched.
 #[repr(transparent)]
 pub(crate) struct Index(Positions);
 
@@ -194,8 +195,8 @@ impl Index {
     }
 
     /// What Intel's CPUs show if a leaf isn't there because it is out of range: the highest basic
-    /// leaf, with the index that was asked for. Returns its function, and where its entry stands, if
-    /// there is one; nothing for a leaf that is in range.
+    /// leaf, with the index that was asked for. Returns its function, and where its entry stands,
+    /// if there is one; nothing for a leaf that is in range.
     ///
     /// A leaf is out of range if its class isn't there, or ends below it: classes begin with
     /// 0x8000_0000 and 0xc000_0000, and each 0x100 functions of hypervisors, 0x4000_0000 to

@@ -126,8 +126,8 @@ unsafe fn kernel_words<'a>(words: *const u32) -> &'a KernelWords {
 ///
 /// # Safety
 ///
-/// `table` must be null, or valid for reading, with as many entries as it says, and nobody may write
-/// to it while the result lives.
+/// `table` must be null, or valid for reading, with as many entries as it says, and nobody may
+/// write to it while the result lives.
 unsafe fn table<'a>(table: *const kvm_cpuid_table) -> (&'a Index, &'a [kvm_cpuid_entry2]) {
     if table.is_null() {
         return (&Index::EMPTY, &[]);
@@ -209,8 +209,8 @@ unsafe fn entry_at(table: *mut kvm_cpuid_table, position: Option<usize>) -> *mut
 ///
 /// # Safety
 ///
-/// `table` must be null, or valid for reading, with as many entries as it says, and nobody may write
-/// to it while the function runs.
+/// `table` must be null, or valid for reading, with as many entries as it says, and nobody may
+/// write to it while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cpuid_find(
     table: *mut kvm_cpuid_table,
@@ -384,8 +384,8 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_massage(
     runtime::massage(runtime, &sizes.component, entries, index);
 }
 
-/// Writes a vCPU's state to incoming CPUID entries, which have an index, and derives all that KVM derives from them:
-/// what the vCPU may use, in `caps`, and what else there is, in `guest`.
+/// Writes a vCPU's state to incoming CPUID entries, which have an index, and derives all that KVM
+/// derives from them: what the vCPU may use, in `caps`, and what else there is, in `guest`.
 ///
 /// Returns 0, or `-EINVAL`, with nothing derived, if KVM can't virtualize the width of linear
 /// addresses.
@@ -671,8 +671,8 @@ fn read_cpuid(function: u32, index: u32) -> [u32; 4] {
     regs
 }
 
-/// Fills in what `KVM_GET_SUPPORTED_CPUID` reports of the CPU it runs on, on which the caller has to
-/// stay. A bit of `contradictions` is a function in which the CPU is not as KVM expects.
+/// Fills in what `KVM_GET_SUPPORTED_CPUID` reports of the CPU it runs on, on which the caller has
+/// to stay. A bit of `contradictions` is a function in which the CPU is not as KVM expects.
 ///
 /// Returns the number of entries, or `-E2BIG` if there is no room.
 ///

@@ -152,7 +152,8 @@ pub(crate) struct Context<'a> {
     pub(crate) dynamic: u64,
 }
 
-/// Writes the vCPU's state to `entries`, which `index` is of, and derives what the vCPU may use, and all else.
+/// Writes the vCPU's state to `entries`, which `index` is of, and derives what the vCPU may use,
+/// and all else.
 ///
 /// # Errors
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `KVM_GET_SUPPORTED_CPUID` reports, by the rows of [`tables::leaves`](super::tables::leaves).
+//! What `KVM_GET_SUPPORTED_CPUID` reports, by the rows of
+//! [`tables::leaves`](super::tables::leaves).
 
 use kernel::prelude::*;
 

@@ -79,16 +79,16 @@ pub(crate) static ROWS: &[Row] = checked(&[
         .goes_on(UpToEax),
     row(0x7,         1, [KVM,             ZERO,                   KVM,              KVM]),
     row(0x7,         2, [ZERO,            ZERO,                   ZERO,             KVM]),
-    row(0xa,         0, [of(PerfmonVersion), of(PerfmonEvents),   ZERO,             of(PerfmonFixed)])
+    row(0xa,         0, [of(PerfmonVersion), of(PerfmonEvents),   ZERO,           of(PerfmonFixed)])
         .needs(&[is(Flag::Pmu), kernel(ARCH_PERFMON)]),
     // No topology, which is userspace's to tell: there would be an index 1. EDX is the APIC ID.
     row(0xb,         0, [ZERO,            ZERO,                   ZERO,             HOST])
         .goes_on(Untold),
-    row(0xd,         0, [HOST.and_of(Xcr0Low), of(XsaveSize),     of(XsaveSize),    HOST.and_of(Xcr0High)])
+    row(0xd,         0, [HOST.and_of(Xcr0Low), of(XsaveSize), of(XsaveSize), HOST.and_of(Xcr0High)])
         .goes_on(WithComponents),
-    row(0xd,         1, [KVM,             of(XsavesSize),         HOST.and_of(XssLow), HOST.and_of(XssHigh)])
+    row(0xd,         1, [KVM,            of(XsavesSize), HOST.and_of(XssLow), HOST.and_of(XssHigh)])
         .expects(XsavesForXss),
-    row(0xd,         2, [HOST,            HOST,                   HOST.and_of(ComponentFlags), ZERO])
+    row(0xd,         2, [HOST,            HOST,                  HOST.and_of(ComponentFlags), ZERO])
         .expects(ComponentAsSupported),
     row(0xf,         0, [ZERO,            ZERO,                   ZERO,             ZERO])
         .goes_on(Untold),
@@ -118,7 +118,7 @@ pub(crate) static ROWS: &[Row] = checked(&[
         .goes_on(UpToEax).needs(&[kvm(AVX10)]),
     row(0x24,        1, [ZERO,            ZERO,                   KVM,              ZERO]),
 
-    row(0x4000_0000, 0, [constant(0x4000_0001), text(b"KVMK"),    text(b"VMKV"),    text(b"M\0\0\0")]),
+    row(0x4000_0000, 0, [constant(0x4000_0001), text(b"KVMK"),    text(b"VMKV"), text(b"M\0\0\0")]),
     row(0x4000_0001, 0, [of(PvFeatures),  ZERO,                   ZERO,             ZERO]),
 
     row(0x8000_0000, 0, [of(MaxExtended), HOST,                   HOST,             HOST]),
@@ -126,8 +126,8 @@ pub(crate) static ROWS: &[Row] = checked(&[
     // The first level of caches and TLBs.
     row(0x8000_0005, 0, [HOST,            HOST,                   HOST,             HOST]),
     // The second level; EDX has reserved bits.
-    row(0x8000_0006, 0, [HOST,            HOST,                   HOST,             HOST.and(!0x0003_0000)]),
-    row(0x8000_0007, 0, [ZERO,            ZERO,                   ZERO,             KVM.and_of(Power)]),
+    row(0x8000_0006, 0, [HOST,            HOST,                   HOST,    HOST.and(!0x0003_0000)]),
+    row(0x8000_0007, 0, [ZERO,            ZERO,                   ZERO,         KVM.and_of(Power)]),
     row(0x8000_0008, 0, [of(AddressSizes), KVM,                   HOST.and(0xf0ff), ZERO]),
     // Revision 1, and ASIDs in case that nested SVM ever looks at them.
     row(0x8000_000a, 0, [constant(1),     constant(8),            ZERO,             KVM])

@@ -188,8 +188,8 @@ policy! {
         native(AVX512_VBMI2);
         // Shadow paging has no pages that are writable to shadow stacks alone. With a MAXPHYADDR
         // smaller than the host's KVM emulates accesses to reserved addresses, and its emulator
-        // knows neither shadow stacks nor indirect branch tracking: nor may VMX leave it any mode of
-        // the guest's. VMX must inject #CP, and there must be an IA32_XSS to switch all state.
+        // knows neither shadow stacks nor indirect branch tracking: nor may VMX leave it any mode
+        // of the guest's. VMX must inject #CP, and there must be an IA32_XSS to switch all state.
         native(SHSTK).needs(&[
             is(Tdp), not(is(SmallerMaxphyaddr)), on(Vmx, LoadCetState), on(Vmx, UnrestrictedGuest),
             on(Vmx, AnyErrorCode), is(CetState), kvm(feature::XSAVES),
