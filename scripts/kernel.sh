@@ -57,6 +57,15 @@ compile() {
 	fi
 }
 
+# Most objects are the same under another configuration: make finds which.
+seed() {
+	cp -a "$tree/build/$arch" "$build.part"
+	rm -f "$build.part/state" "$build.part/$image"
+	mv "$build.part" "$build"
+}
+
+rm -rf "$build.part"
+[ -e "$build" ] || [ ! -e "$tree/build/$arch/state" ] || seed
 mkdir -p "$build"
 now=$(state)
 if [ -s "$build/$image" ] && [ "$now" = "$(cat "$build/state" 2>/dev/null)" ]; then

@@ -6,7 +6,6 @@
 
 RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
 BINDGEN_MIN=0.71.1
-BINDGEN_VERSION=0.72.1 # built from source where Debian has none
 QEMU_MIN=10.0
 QEMU_NEW=11.1 # emulates arm64 features that 10.0 lacks; never installed, where Debian's own is older
 
@@ -20,7 +19,7 @@ packages="make flex bison bc libelf-dev libssl-dev cpio gzip xz-utils rsync kmod
 	libc6-dev uuid-dev git python3 gawk universal-ctags busybox-static
 	clang${LLVM} lld${LLVM} llvm${LLVM} libclang${LLVM}-dev"
 case $codename in
-bookworm) packages+=" rustc-web rust-web-src rustfmt-web rust-web-clippy cargo-web" ;;
+bookworm) packages+=" rustc-web rust-web-src rustfmt-web rust-web-clippy" ;;
 *) packages+=" rustc rust-src rustfmt rust-clippy bindgen" ;;
 esac
 emulators=
@@ -104,9 +103,31 @@ install_packages() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $1
 }
 
-build_bindgen() {
-	cargo install --locked --force --root "$CACHE/tools" \
-		bindgen-cli --version "$BINDGEN_VERSION"
+# starter FOLDER PROGRAM [ARGUMENT...] - a script that starts a newer Debian's program with the
+# libraries that were unpacked beside it.
+starter() {
+	local dir=$1 program=$2 ld
+	shift 2
+	ld=$(cd "$dir" && echo usr/lib/*/ld-linux-*.so.?)
+	cat <<-END
+		#!/bin/sh
+		exec "$dir/$ld" --library-path "$dir/${ld%/*}" "$dir/usr/bin/$program" ${*@Q} "\$@"
+	END
+}
+
+# Debian 12 has none. It finds the system's libclang by itself.
+fetch_bindgen() {
+	local dir=$CACHE/tools/bindgen deb
+	rm -rf "$dir"
+	mkdir -p "$dir/debs"
+	cd "$dir/debs"
+	apt_with "trixie trixie-backports" -- download bindgen libc6 libgcc-s1
+	for deb in *.deb; do
+		dpkg-deb -x "$deb" "$dir"
+	done
+	rm -rf "$dir/debs"
+	starter "$dir" bindgen >"$CACHE/tools/bin/bindgen"
+	chmod +x "$CACHE/tools/bin/bindgen"
 }
 
 fetch_source() {
@@ -143,19 +164,14 @@ unpack_qemu() {
 
 # One for the build machine, in a folder of its own, and a program there that starts it.
 fetch_qemu() {
-	local dir=$CACHE/tools/qemu-new ld
+	local dir=$CACHE/tools/qemu-new
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	if at_least "$(version_of qemu-system-aarch64)" "$QEMU_NEW"; then
 		ln -s "$(command -v qemu-system-aarch64)" "$dir/qemu-system-aarch64"
 	else
 		unpack_qemu "$dir" || return
-		ld=$(cd "$dir" && echo usr/lib/*/ld-linux-*.so.?)
-		cat >"$dir/qemu-system-aarch64" <<-END
-			#!/bin/sh
-			exec "$dir/$ld" --library-path "$dir/${ld%/*}" \
-				"$dir/usr/bin/qemu-system-aarch64" -L "$dir/usr/share/qemu" "\$@"
-		END
+		starter "$dir" qemu-system-aarch64 -L "$dir/usr/share/qemu" >"$dir/qemu-system-aarch64"
 		chmod +x "$dir/qemu-system-aarch64"
 	fi
 	at_least "$(version_of "$dir/qemu-system-aarch64")" "$QEMU_NEW" || {
@@ -209,7 +225,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	fi
 	find_bindgen
 	if ! at_least "$(version_of "$BINDGEN")" "$BINDGEN_MIN" && [ "$BINDGEN" = "$CACHE/tools/bin/bindgen" ]; then
-		step bindgen 180 "Building bindgen $BINDGEN_VERSION" build_bindgen
+		step bindgen 10 "Fetching bindgen" fetch_bindgen
 	fi
 	case " $* " in
 	*" arm64 "*)
