@@ -24,7 +24,7 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -258,6 +258,10 @@ LEFT_OUT = SCRIPTS / "baseline" / "left-out"
 
 def say(text):
     print(text, flush=True)
+
+
+def clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 # -- What a boot prints --------------------------------------------------------------------------
@@ -612,6 +616,7 @@ def script(*words):
 
 def host_checks(tally):
     """Each line of check.sh's output is a test: "ok NAME" or "not ok NAME", with what it said."""
+    begin = time.monotonic()
     done = subprocess.run([SCRIPTS / "check.sh"], check=False, capture_output=True, text=True)
     block = []
     seen = 0
@@ -623,7 +628,7 @@ def host_checks(tally):
             block = []
         else:
             block.append(line)
-    say(f"  host: {seen} checks")
+    say(f"  host: {seen} checks, in {clock(time.monotonic() - begin)}")
     if done.returncode not in (0, 1) or not seen or block:
         tally.add("host", "check.sh", "fail", output="\n".join(block))
 
@@ -689,9 +694,11 @@ def main():
             wanted[run.name] = [n for n in programs(run) if not args.tests or n in args.tests.split()]
         kunit = run.kunit and not unmodified and args.only != "selftests"
         say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
+        begin = time.monotonic()
         boot(run, unmodified, job(run, wanted[run.name]), kunit)
         count = Counter(run.results.values())
-        say(f"  {run.name}: {', '.join(f'{n} {v}' for v, n in sorted(count.items()))}"
+        say(f"  {run.name}: {', '.join(f'{n} {v}' for v, n in sorted(count.items()))}, "
+            f"in {clock(time.monotonic() - begin)}"
             f"{' - ' + run.error if run.error else ''}")
 
     try:
