@@ -18,7 +18,8 @@ help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
 ## make run         build the kernel, boot it in an emulator, show guest capabilities at work
-## make test        everything that must hold, on all lanes: host checks, KUnit, KVM selftests
+## make test        what must hold, on all lanes: host checks, KUnit, KVM selftests; ALL=1: each of
+##                  the selftests on each host
 ## make shell       a busybox shell in the booted kernel
 ## make kernel      only build the kernel
 ## make kunit       only run the KUnit suites of the lane
@@ -47,7 +48,7 @@ run:
 
 test:
 	@scripts/setup.sh kernel x86 intel arm64 test
-	@scripts/test.py
+	@scripts/test.py $(if $(ALL),--all)
 
 shell: kernel
 	@scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))

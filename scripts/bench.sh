@@ -8,16 +8,16 @@
 
 arch=${1:?}
 case $arch in
-x86) lane=amd image=arch/x86/boot/bzImage program=guest_caps_bench what=kvm_amd ;;
-arm64) lane=arm64 image=arch/arm64/boot/Image program=idregs_bench what=arm64 ;;
+x86) lane=amd config=x86-bench image=arch/x86/boot/bzImage program=guest_caps_bench what=kvm_amd ;;
+arm64) lane=arm64 config=arm64 image=arch/arm64/boot/Image program=idregs_bench what=arm64 ;;
 *) die "no architecture $arch: x86 or arm64" ;;
 esac
 
 "$ROOT/scripts/setup.sh" kernel "$arch"
 "$ROOT/scripts/source.sh"
 "$ROOT/scripts/source.sh" base
-"$ROOT/scripts/kernel.sh" "$arch"
-"$ROOT/scripts/kernel.sh" "$arch" base
+"$ROOT/scripts/kernel.sh" $config
+"$ROOT/scripts/kernel.sh" $config base
 "$ROOT/scripts/selftests.sh" "$arch" demo
 
 job=$LAB/bench.job
@@ -27,14 +27,14 @@ count() {
 	local log=$LOGS/bench-$2.log
 	say "  Counting on $1."
 	SMP=1 CPU=max OPTIONS='-icount shift=0,sleep=off' TIMEOUT=${TIMEOUT:-600} \
-		boot_or_die "$log" $lane "$3/build/$arch/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
+		boot_or_die "$log" $lane "$3/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
 	grep -E '^[0-9]+ [K0-9]' "$log" >"$LAB/bench.$2"
 }
 
 # What would be kvm.ko, if KVM were a module: code and constants, in bytes. The arm64 kernel has KUnit
 # suites in it.
 text() {
-	local build=$1/build/$arch
+	local build=$1/build/$config
 	[ "$arch" = x86 ] || return 0
 	(cd "$build" && "llvm-ar$LLVM" t arch/x86/kvm/built-in.a | grep -vE '/(vmx|svm)/' |
 		xargs "llvm-size$LLVM" | awk 'NR > 1 { sum += $1 } END { print sum, "kvm.ko, bytes of text" }')

@@ -38,9 +38,10 @@ recompile() {
 	mkdir -p "$again/$config"
 	cp -p "$dir/$stem.o" "$dir/.$stem.o.cmd" "$again/$config/" || return
 	rm -f "$dir/$stem.o"
-	kmake "$LAB" "$config" "$config" "RUSTFLAGS_$(sed -E 's,^arch/[^/]+/kvm/(.*)\.o$,\1,' <<<"$object").o=-Coverflow-checks=y" \
-		"$object" >"$again/$config/said" 2>&1 || status=1
-	grep -q -e '-Coverflow-checks=y' "$dir/.$stem.o.cmd" && mv "$dir/$stem.o" "$again/$config/overflow.o" || status=1
+	kmake "$LAB" "$config" "$config" "RUSTFLAGS_${object#arch/*/kvm/}=-Coverflow-checks=y" "$object" \
+		>"$again/$config/said" 2>&1 || status=1
+	if ! grep -q -e '-Coverflow-checks=y' "$dir/.$stem.o.cmd"; then status=1; fi
+	mv "$dir/$stem.o" "$again/$config/overflow.o" || status=1
 	mv "$again/$config/$stem.o" "$again/$config/.$stem.o.cmd" "$dir/"
 	return "$status"
 }

@@ -3,7 +3,7 @@
 """Run the tests on all lanes and compare their verdicts with the unmodified kernel's.
 
 usage: test.py [--lane LANE]... [--run RUN]... [--only kunit|selftests|host] [--tests "NAME..."]
-               [--baseline | --accept | --compare | --races]
+               [--all] [--baseline | --accept | --compare | --races]
 
 A run is a boot of one lane on one emulated host. Its expected verdicts are in
 scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there, or
@@ -13,7 +13,8 @@ unmodified kernel does not have. --baseline boots the unmodified kernel and writ
 --compare boots both kernels and compares the latter. Made-up hosts are there to see limits at work:
 what KVM says there with the series, if it is something else, is in RUN.ours, and --accept boots them
 and writes that anew. --races runs what may race, and KUnit, on kernels with KASAN and lockdep, and
-with KCSAN.
+with KCSAN. On hosts that differ from others in little only tests that ask for features run, but with
+--all.
 """
 
 import argparse
@@ -70,6 +71,7 @@ class Run:
     before: str = ""                # shell commands for the guest, before anything else
     newer: bool = False             # under the newer QEMU that setup.sh fetched
     machines: bool = False          # only what VMs start with on each machine of baseline/hosts
+    brief: tuple = ()               # those of them that are enough, but with --all
     like: str = ""                  # another run, with the same emulated host and the same verdicts
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
@@ -133,6 +135,11 @@ OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "reserved_ctrl_bits
 ID_REGS = ("id_reg_limits_test", "id_reg_query_test", "id_reg_debugfs_test",
            "id_reg_enforced_test", "id_reg_protected_test", "id_reg_sysreg_sweep_test",
            "set_id_regs", "aarch32_id_regs")
+# Where these pass on another host, the rest does what it does elsewhere.
+ASK_FOR_FEATURES = OTHER_HOSTS + (
+    "cr4_cpuid_sync_test", "feature_msrs_test", "fix_hypercall_test", "hyperv_cpuid", "hyperv_features",
+    "kvm_pv_test", "msrs_test", "set_sregs_test", "smaller_maxphyaddr_emulation_test", "state_test",
+    "tsc_msrs_test", "vmx_msrs_test", "vmx_pmu_caps_test", "xcr0_cpuid_test", "xss_msr_test")
 # What CR4 and EFER stand for, but for what the kernel itself needs.
 TURNED_OFF = "nofsgsbase nopku no5lvl clearcpuid=umip,smep,smap,pcid,fxsr_opt,xsave"
 
@@ -177,9 +184,9 @@ RUNS = [
     Run("amd-turned-off", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP} {TURNED_OFF}",
         tests=OTHER_HOSTS + ("set_sregs_test",)),
     Run("amd-no-rdtscp", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
-        cpu="max,-movbe,-rdpid,-rdtscp"),
+        cpu="max,-movbe,-rdpid,-rdtscp", brief=ASK_FOR_FEATURES),
     Run("intel-sandy-bridge", "intel", "x86", X86_IMAGE, 600, append=f"kvm.{FEP}",
-        cpu="corei7_sandy_bridge_2600k"),
+        cpu="corei7_sandy_bridge_2600k", brief=ASK_FOR_FEATURES),
     Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=modules("kvm-intel"), kunit=True),
     Run("amd-rome", "amd", "x86-m", X86_IMAGE, 300, cpu="EPYC-Rome",
         modules=modules("kvm-amd"), kunit=True),
@@ -188,7 +195,8 @@ RUNS = [
         tests=("cpuid_test",)),
     # TCG boots none of AMD's old models that the selftests, built for x86-64-v2, run on.
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
-        cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd")),
+        cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"),
+        brief=ASK_FOR_FEATURES),
     Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True),
     Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
         options="-machine mte=on"),
@@ -568,10 +576,12 @@ class Tally:
         return 1 if self.count["failed"] or not self.count["passed"] else 0
 
 
-def programs(run):
+def programs(run, brief):
     """The selftests of a run, but for those left out."""
     if run.tests or run.machines:
         return list(run.tests)
+    if run.brief and brief:
+        return list(run.brief)
     out = {}
     for line in LEFT_OUT.read_text().splitlines() if LEFT_OUT.is_file() else []:
         if line and not line.startswith("#"):
@@ -666,12 +676,14 @@ def main():
     args.add_argument("--run", action="append", help="a run by its name")
     args.add_argument("--only", choices=("kunit", "selftests", "host"))
     args.add_argument("--tests", default="")
+    args.add_argument("--all", action="store_true", help="all selftests, on each host")
     args.add_argument("--baseline", action="store_true")
     args.add_argument("--accept", action="store_true")
     args.add_argument("--compare", action="store_true")
     args.add_argument("--races", action="store_true")
     args = args.parse_args()
     unmodified = args.baseline
+    brief = not (args.all or args.tests or unmodified)
     runs = RACES if args.races else RUNS
     if args.compare or args.baseline or args.run:
         runs = runs + OWN_KERNEL
@@ -691,7 +703,7 @@ def main():
     def go(run):
         wanted[run.name] = []
         if args.only != "kunit":
-            wanted[run.name] = [n for n in programs(run) if not args.tests or n in args.tests.split()]
+            wanted[run.name] = [n for n in programs(run, brief) if not args.tests or n in args.tests.split()]
         kunit = run.kunit and not unmodified and args.only != "selftests"
         say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
         begin = time.monotonic()
