@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Translate the kernel's description of CPUID features to Rust: the capability
-# words, the CPUID register each of them mirrors, every feature and bug, and the
-# bits of CR4 and EFER.
+# words, the CPUID register each of them mirrors, every feature and bug, names for
+# further bits of these registers, and the bits of CR4 and EFER.
 #
 # Usage: awk -f gen-cpufeature-rs.awk asm/cpufeatures.h asm/cpufeature.h \
-#                                     asm/kvm_host.h kvm/reverse_cpuid.h \
+#                                     asm/kvm_host.h kvm/reverse_cpuid.h kcpuid/cpuid.csv \
 #                                     uapi/asm/processor-flags.h asm/msr-index.h
 
 function fatal(msg) {
@@ -32,6 +32,12 @@ function add_flag(name, w, bit) {
 	if (bit > 31)
 		fatal("flag " name " has bit " bit)
 	flag_number[name] = w * 32 + bit
+}
+
+# A function of CPUID in hexadecimal, as one file writes it like the other one.
+function hex(number) {
+	sub(/^0x0*/, "", number)
+	return number
 }
 
 # Rust has no names that begin with a digit.
@@ -151,7 +157,22 @@ line ~ /^[ \t]+\[CPUID_[A-Z0-9_]+\][ \t]*=[ \t]*\{/ {
 	if (split(line, part, /[\[\]{},]/) < 6 || !(part[2] in word))
 		fatal("cannot read " $0)
 	sub(/^CPUID_/, "", part[6])
+	word_at[hex(part[4]) "," part[5] "," tolower(part[6])] = word[part[2]]
 	leaf[part[2]] = "Some(Leaf { function: " part[4] ", index: " part[5] ", reg: Reg::" toupper(substr(part[6], 1, 1)) tolower(substr(part[6], 2)) " })"
+	next
+}
+
+# 0x7, 0, ecx, 21:17, short_name, long description
+line ~ /^[ \t]*0x[0-9a-f]+,/ {
+	gsub(/[ \t]/, "", line)
+	split(line, part, ",")
+	place = hex(part[1]) "," part[2] "," part[3]
+	if (place in word_at) {
+		first = last = part[4]
+		sub(/.*:/, "", first)
+		for (bit = first; bit <= last + 0; bit++)
+			short_name[word_at[place] * 32 + bit] = toupper(part[5])
+	}
 	next
 }
 
@@ -163,8 +184,8 @@ END {
 		exit 1
 	}
 	if (!ncapints || !nbugints || nr_words <= ncapints || !nr_features || !nr_bugs || \
-	    !nr_cr4 || !nr_efer) {
-		print "no words, features, bugs or bits found: wrong headers?" > "/dev/stderr"
+	    !nr_cr4 || !nr_efer || !(0 in short_name)) {
+		print "no words, features, bugs, bits or names found: wrong files?" > "/dev/stderr"
 		exit 1
 	}
 
@@ -200,12 +221,21 @@ END {
 		       ident(name), feature_word[name], feature_bit[name], kept
 		in_word[feature_word[name]] = in_word[feature_word[name]] "        " ident(name) ",\n"
 		all = all "    (\"" name "\", feature::" ident(name) "),\n"
+		delete short_name[feature_word[name] * 32 + feature_bit[name]]
 	}
 	print "}"
 	print ""
 	print "/// All features, with their names."
 	print "pub static FEATURES: [(&str, Feature); " nr_features "] = ["
 	printf "%s", all
+	print "];"
+	print ""
+	print "/// The names that `kcpuid/cpuid.csv` has for bits that are none of these, and the bits'"
+	print "/// numbers. All bits of a wider field have its name."
+	print "pub static OTHER_NAMES: &[(&str, u32)] = &["
+	for (i = 0; i < nr_words * 32; i++)
+		if (i in short_name)
+			print "    (\"" short_name[i] "\", " i "),"
 	print "];"
 	for (i = 0; i < nr_words; i++) {
 		print ""

@@ -10,6 +10,9 @@
 //! A feature stands where CPUID has it. Most words are those of `x86_capability`; KVM has some
 //! more, for registers of which the kernel keeps single bits in words of its own.
 //!
+//! Bits of these registers that are no feature of the kernel's have the names that `kcpuid` prints,
+//! for people: [`other_name()`].
+//!
 //! C headers: [`arch/x86/include/asm/cpufeatures.h`](srctree/arch/x86/include/asm/cpufeatures.h),
 //! [`arch/x86/kvm/reverse_cpuid.h`](srctree/arch/x86/kvm/reverse_cpuid.h)
 //!
@@ -20,10 +23,12 @@
 //! ```
 //! use kernel::cpufeature::{
 //!     feature,
+//!     other_name,
 //!     Feature,
 //!     Leaf,
 //!     Reg,
 //!     CPUID_7_0_EBX,
+//!     CPUID_7_ECX,
 //!     NBUGINTS,
 //!     NCAPINTS, //
 //! };
@@ -33,6 +38,10 @@
 //! assert_eq!(SMEP.name(), Some("SMEP"));
 //! assert_eq!((SMEP.word(), SMEP.mask()), (CPUID_7_0_EBX::WORD, 1 << 7));
 //! assert!(SMEP.leaf() == Some(Leaf { function: 7, index: 0, reg: Reg::Ebx }));
+//!
+//! // The kernel makes nothing of Key Locker.
+//! assert_eq!(other_name(CPUID_7_ECX::WORD as u32 * u32::BITS + 23), Some("KEY_LOCKER"));
+//! assert_eq!(other_name(SMEP.number()), None);
 //!
 //! // Linux-defined features have no leaf, but the kernel keeps them.
 //! assert!(feature::STIBP.leaf().is_none());
@@ -195,6 +204,15 @@ impl Feature {
     pub fn keep_in(&self, words: &mut KernelWords, present: bool) {
         self.kept.set_in(words, present);
     }
+}
+
+/// The name of a bit of a capability word, by number, that is no feature: in capitals, as features
+/// are, what `tools/arch/x86/kcpuid/cpuid.csv` calls it.
+pub fn other_name(number: u32) -> Option<&'static str> {
+    OTHER_NAMES
+        .iter()
+        .find(|(_, other)| *other == number)
+        .map(|(name, _)| *name)
 }
 
 /// A bug of a CPU, `X86_BUG_*`.

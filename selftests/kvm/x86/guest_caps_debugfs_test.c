@@ -149,6 +149,9 @@ FIXTURE_TEARDOWN(view) {
 #define X86_FEATURE_XMM3	KVM_X86_CPU_FEATURE(1, 0, ECX, 0)
 #define X86_FEATURE_DSCPL	KVM_X86_CPU_FEATURE(1, 0, ECX, 4)
 #define X86_FEATURE_NAMELESS	KVM_X86_CPU_FEATURE(1, 0, ECX, 16)
+/* No features of the kernel's, whose names are cpuid.csv's. */
+#define X86_FEATURE_KEY_LOCKER	KVM_X86_CPU_FEATURE(7, 0, ECX, 23)
+#define X86_FEATURE_EPSF	KVM_X86_CPU_FEATURE(0x80000021, 0, EAX, 18)
 
 TEST_F(view, everything)
 {
@@ -162,6 +165,8 @@ TEST_F(view, everything)
 	check(table, X86_FEATURE_XMM3, "XMM3", true, "-");
 	check(table, X86_FEATURE_DSCPL, "DSCPL", false, "denied");
 	check(table, X86_FEATURE_NAMELESS, "-", false, "unknown");
+	check(table, X86_FEATURE_KEY_LOCKER, "KEY_LOCKER", false, "unknown");
+	check(table, X86_FEATURE_EPSF, "EPSF", false, "unknown");
 	check(table, X86_FEATURE_MWAIT, "MWAIT", true, "any:hidden");
 	check(table, X86_FEATURE_MOVBE, "MOVBE", true,
 	      kvm_cpu_has(X86_FEATURE_MOVBE) ? "-" : "any:advertised");

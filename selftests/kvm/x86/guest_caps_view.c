@@ -77,7 +77,7 @@ static void show_vcpu(const char *path, const char *title, bool all)
 		else if (!strcmp(why, "denied"))
 			add_name(&denied, name);
 		else if (!strcmp(why, "unknown"))
-			add_name(&unknown, strcat(cpuid, place));
+			add_name(&unknown, strcmp(name, "-") ? name : strcat(cpuid, place));
 		else if (!strcmp(why, "runtime"))
 			add_name(&runtime, name);
 		else if (strcmp(why, "-"))
@@ -88,7 +88,7 @@ static void show_vcpu(const char *path, const char *title, bool all)
 	printf("\n  Guest CPUID asks for %d features, the vCPU may use %d.\n", asked, usable);
 	print_names("KVM doesn't have here:", &host);
 	print_names("KVM gives to nobody:", &denied);
-	print_names("Nobody knows:", &unknown);
+	print_names("No feature of the kernel's:", &unknown);
 	print_names("The vCPU's state decides:", &runtime);
 	print_names("Granted by an opt-out:", &more);
 	print_names("Denied by an opt-out:", &less);

@@ -6,7 +6,7 @@
 //!
 //! | reason         | meaning                                                                  |
 //! | -------------- | ------------------------------------------------------------------------ |
-//! | `unknown`      | guest CPUID asks for it, and not even the kernel has a name for it       |
+//! | `unknown`      | guest CPUID asks for it, and it is no feature of the kernel's            |
 //! | `denied`       | guest CPUID asks for it, and KVM gives it to no guest: the policy's why  |
 //! | `host`         | guest CPUID asks for it, and KVM does not support it on this host        |
 //! | `runtime`      | KVM keeps it up to date as the vCPU's state changes                      |
@@ -21,6 +21,7 @@ use kernel::{
 
 use crate::{
     cpufeature::{
+        other_name,
         Leaf,
         Reg,
         LEAVES, //
@@ -45,7 +46,7 @@ pub(crate) struct Line {
     pub(crate) number: u32,
     /// The register that enumerates the feature.
     leaf: Leaf,
-    /// Its policy; none if the kernel has no name for it.
+    /// Its policy; none if it is no feature of the kernel's.
     row: Option<&'static Row>,
     /// Whether KVM supports it.
     kvm: bool,
@@ -107,7 +108,10 @@ impl Line {
 
     /// The feature's name, if it has one.
     pub(crate) fn name(&self) -> &'static str {
-        self.row.map_or("-", Row::name)
+        self.row
+            .map(Row::name)
+            .or_else(|| other_name(self.number))
+            .unwrap_or("-")
     }
 }
 

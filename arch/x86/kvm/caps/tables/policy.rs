@@ -3,8 +3,8 @@
 //! What KVM supports of each CPUID feature, and when.
 //!
 //! One row a feature, each with all that there is to say about it. The build fails for a feature
-//! that `asm/cpufeatures.h` has in one of these words and that has no row here, or two. What even
-//! the kernel has no name for is denied.
+//! that `asm/cpufeatures.h` has in one of these words and that has no row here, or two. Bits that
+//! are no feature of the kernel's are denied.
 //!
 //! | verb          | KVM supports the feature ...                                               |
 //! | ------------- | -------------------------------------------------------------------------- |
@@ -472,8 +472,8 @@ policy! {
         denied(HV_INUSE_WR_ALLOWED, "Userspace is told of SEV, SEV-ES and SEV-SNP alone.");
     }
 
-    // SmmPgCfgLock, UpperAddressIgnore, PrefetchCtlMsr and EPSF, for which the kernel has no names,
-    // are left out on purpose.
+    // SmmPgCfgLock, UpperAddressIgnore, PrefetchCtlMsr and EPSF, no features of the kernel's, are
+    // left out on purpose.
     CPUID_8000_0021_EAX {
         native(NO_NESTED_DATA_BP);
         native(WRMSR_XX_BASE_NS);

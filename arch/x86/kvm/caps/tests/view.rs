@@ -14,18 +14,25 @@ use super::{
 use crate::{
     cpufeature::{
         feature::*,
+        other_name,
         Feature,
+        CPUID_7_ECX,
         NR_KVM_CPU_CAPS, //
     },
     facts::{
         Facts,
-        Flag, //
+        Flag,
+        NOTHING, //
     },
     view::{
         lines,
         Why, //
     }, //
 };
+
+/// Bits that the kernel makes nothing of, and one of a field of five.
+const KEY_LOCKER: u32 = CPUID_7_ECX::WORD as u32 * u32::BITS + 23;
+const MAWAU: u32 = CPUID_7_ECX::WORD as u32 * u32::BITS + 21;
 
 /// Calls `then` with what there is to see of a vCPU of kvm-amd with two-dimensional paging.
 fn with<R>(
@@ -100,20 +107,40 @@ mod tests {
         Ok(())
     }
 
-    /// Bits that not even the kernel has a name for are shown, and have none.
+    /// Bits that are no feature are shown, with the name that they have elsewhere, if any.
     #[test]
-    fn bits_without_a_name_are_unknown() {
-        let mut first = 1 << 10;
-        let guest = words(&[]).map(|_| core::mem::take(&mut first));
-        let facts = Facts {
-            guest: &guest,
-            ..Facts::NONE
-        };
-        let line = lines(&facts, 0).next();
+    fn bits_that_are_no_feature_are_unknown() {
+        for (number, name) in [
+            (10, "-"),
+            (KEY_LOCKER, "KEY_LOCKER"),
+            (MAWAU, "MAWAU_VAL_LM"),
+        ] {
+            let mut guest = NOTHING;
 
-        assert!(line.is_some_and(|line| {
-            line.number == 10 && line.name() == "-" && matches!(line.why, Some(Why::Unknown))
-        }));
+            if let Some(word) = guest.get_mut((number / u32::BITS) as usize) {
+                *word = 1 << (number % u32::BITS);
+            }
+
+            let facts = Facts {
+                guest: &guest,
+                ..Facts::NONE
+            };
+            let line = lines(&facts, 0).next();
+
+            assert!(line.is_some_and(|line| {
+                line.number == number
+                    && line.name() == name
+                    && matches!(line.why, Some(Why::Unknown))
+            }));
+        }
+    }
+
+    /// Features have the kernel's names, whatever they are called elsewhere.
+    #[test]
+    fn features_have_no_other_name() {
+        for feature in [XMM3, DSCPL, SYSCALL, CQM] {
+            assert!(feature.name().is_some() && other_name(feature.number()).is_none());
+        }
     }
 
     /// Whatever the number, there is an end.
