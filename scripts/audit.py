@@ -30,6 +30,34 @@ RAW = {
     "cpuid_model_is_consistent": "model",
     "cpuid_query_maxguestphyaddr": "MAXGUESTPHYADDR",
 }
+# Why these ask for no capability, by what they read.
+IDENTITY = "family, model and stepping are no features"
+SIZES = "sizes of addresses are no features"
+XSAVES = "kvm-amd gives XSAVES to all who can execute it; IA32_XSS is there for who asks for it"
+HYPERV = "userspace offers it; no word mirrors what is Hyper-V's own"
+ENCLAVES = "what an enclave may have, its size among it; SGX itself is a capability"
+WHY = {
+    "family": IDENTITY,
+    "model": IDENTITY,
+    "leaf 0x1": IDENTITY,
+    "leaf 1": IDENTITY,
+    "leaf 0x80000000": SIZES,
+    "leaf 0x80000008": SIZES,
+    "MAXGUESTPHYADDR": SIZES,
+    "leaf 0xd.1": XSAVES,
+    "XSAVES": XSAVES,
+    "leaf HYPERV_CPUID_ENLIGHTMENT_INFO": HYPERV,
+    "leaf HYPERV_CPUID_FEATURES": HYPERV,
+    "leaf HYPERV_CPUID_NESTED_FEATURES": HYPERV,
+    "leaf HYPERV_CPUID_SYNDBG_PLATFORM_CAPABILITIES": HYPERV,
+    "leaf 0x80000022.0": "the number of counters; PERFMON_V2 itself is a capability",
+    "leaf 0x8000001F": "where the C-bit is",
+    "leaf 0xa": "the PMU's version, and numbers of counters",
+    "leaf 7.0": "the numbers of HLE and RTM are taken for masks: a bug, left as it is",
+    "leaf 0x12.0": ENCLAVES,
+    "leaf 0x12.1": ENCLAVES,
+    "leaf 0x14.i": "what Intel PT can do; PT itself is a capability",
+}
 # What the one pass over the entries found.
 PASS = {
     "guest_cpuid_is_amd_compatible": "vendor",
@@ -59,6 +87,12 @@ raw CPUID
 "Host counts" says whether a guest may lack what its CPUID has, or the other way
 around, because of the host. It does not where KVM emulates the feature on every
 host, or looks at guest CPUID alone.
+
+"""
+
+TAIL = """
+What reads guest CPUID's entries answers something else than whether the guest may use
+a feature, or it can't ask for the capability without doing something else than before:
 
 """
 
@@ -204,8 +238,16 @@ def table(tree):
     for row, number in rows.items():
         kinds[row[3]] += number
     total = ", ".join(f"{kinds[k]} {k}" for k in ("word", "opt-out", "runtime", "one pass", "raw CPUID"))
+    read = sorted({what for _, _, what, how, _ in rows if how == "raw CPUID"})
+    if read != sorted(WHY):
+        raise SystemExit(f"audit: {set(read) ^ set(WHY)}: say why that asks for no capability, in "
+                         "audit.py, or that it is gone")
+    left = max(map(len, WHY))
+    rule2 = "=" * left + " " + "=" * max(map(len, WHY.values())) + "\n"
+    why = "".join(f"{what:{left}} {WHY[what]}\n" for what in read)
     return (HEAD + f"There are {sum(kinds.values())} of them: {total}.\n\n" +
-            rule + text[0] + rule + "".join(text[1:]) + rule)
+            rule + text[0] + rule + "".join(text[1:]) + rule + TAIL +
+            rule2 + f"{'Reads':{left}} Why\n" + rule2 + why + rule2)
 
 
 def main():

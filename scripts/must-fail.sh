@@ -97,7 +97,7 @@ table optouts.rs 's/kvm(RDTSCP)/vcpu(RDTSCP)/' 'which reads this row, knows no v
 table control_regs.rs 's/vcpu(UMIP)/vcpu(MOVBE)/' 'not host AND guest'
 table control_regs.rs 's/vcpu(UMIP)/vcpu(DSCPL)/' 'denied by policy.rs'
 table control_regs.rs 's/vcpu(UMIP)/vcpu(AVX10)/' 'not a word of the kernel'
-table control_regs.rs 's/^    always(cr4::PVI),/&&/' 'a bit has two rows'
+table control_regs.rs 's/^    always(cr4::PVI).*/&&/' 'a bit has two rows'
 
 limits 's/^    ID_MMFR5_EL1 if /    ID_MMFR9_EL1 if /' 'could not find `ID_MMFR9_EL1` in'
 limits '/^    ID_AA64AFR1_EL1 is /,+1d' 'panicked: ID_AA64AFR1_EL1'

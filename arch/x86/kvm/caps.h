@@ -188,6 +188,9 @@ void kvm_cpuid_update(u32 *caps, struct kvm_cpuid_table *table,
 /* The bits of CR4 that a CPU with such an x86_capability leaves reserved. */
 u64 kvm_cr4_reserved_bits(const u32 *words);
 
+/* The bits of CR4 whose features entries ask for, whether or not a vCPU may use them. */
+u64 kvm_cpuid_cr4_bits(const struct kvm_cpuid_table *table);
+
 /* The bits of EFER that KVM supports. */
 u64 kvm_efer_supported_bits(const u32 *kvm, const u32 *kernel);
 

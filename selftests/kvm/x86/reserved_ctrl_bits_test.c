@@ -3,7 +3,7 @@
  * Test which bits of CR4 and EFER a vCPU may set: with each feature that they
  * stand for in guest CPUID and without, by guest code and through ioctls.  What
  * KVM supports is up to the host: run this with features turned off there, e.g.
- * with nofsgsbase, as well.
+ * with nofsgsbase, as well.  And which bits of CR4 nested VMX tells L1 of.
  */
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
@@ -109,8 +109,8 @@ static void add_feature(struct kvm_cpuid2 *cpuid, struct kvm_x86_cpu_feature fea
 	(&e->eax)[feature.reg] |= BIT(feature.bit);
 }
 
-/* Guest CPUID with nothing but vendor, sizes, and the features that are asked for. */
-static void set_cpuid(struct kvm_vcpu *vcpu, int asked)
+/* Guest CPUID with nothing but vendor and sizes. */
+static struct kvm_cpuid2 *new_cpuid(void)
 {
 	const struct kvm_cpuid2 *supported = kvm_get_supported_cpuid();
 	struct kvm_cpuid2 *cpuid = allocate_kvm_cpuid2(32);
@@ -125,6 +125,15 @@ static void set_cpuid(struct kvm_vcpu *vcpu, int asked)
 		e.ebx = e.function == 0x80000008 ? 0 : e.ebx;
 		cpuid->entries[cpuid->nent++] = e;
 	}
+	return cpuid;
+}
+
+/* ... and the features that are asked for. */
+static void set_cpuid(struct kvm_vcpu *vcpu, int asked)
+{
+	struct kvm_cpuid2 *cpuid = new_cpuid();
+	int i;
+
 	for (i = 0; i < NR_CTRLS; i++) {
 		if (asked == ALL || asked == i)
 			add_feature(cpuid, ctrls[i].feature);
@@ -352,6 +361,89 @@ TEST(turned_off_in_the_host)
 	}
 	if (!any)
 		SKIP(return, "the host has all that its CPU has");
+}
+
+#define LEAF_1_EDX(bit)	KVM_X86_CPU_FEATURE(0x1, 0, EDX, bit)
+
+/* MSR_IA32_VMX_CR4_FIXED1 follows what guest CPUID asks for, whoever gets it. */
+TEST(cr4_of_nested_vmx)
+{
+	const struct {
+		struct kvm_x86_cpu_feature feature;
+		u64 cr4;
+	} bits[] = {
+		{ LEAF_1_EDX(1),	X86_CR4_VME | X86_CR4_PVI },
+		{ LEAF_1_EDX(2),	X86_CR4_DE },
+		{ LEAF_1_EDX(3),	X86_CR4_PSE },
+		{ LEAF_1_EDX(4),	X86_CR4_TSD },
+		{ LEAF_1_EDX(6),	X86_CR4_PAE },
+		{ LEAF_1_EDX(7),	X86_CR4_MCE },
+		{ LEAF_1_EDX(13),	X86_CR4_PGE },
+		{ LEAF_1_EDX(24),	X86_CR4_OSFXSR },
+		{ LEAF_1_EDX(25),	X86_CR4_OSXMMEXCPT },
+		{ X86_FEATURE_SMX,	X86_CR4_SMXE },
+		{ X86_FEATURE_PCID,	X86_CR4_PCIDE },
+		{ X86_FEATURE_XSAVE,	X86_CR4_OSXSAVE },
+		{ X86_FEATURE_FSGSBASE,	X86_CR4_FSGSBASE },
+		{ X86_FEATURE_SMEP,	X86_CR4_SMEP },
+		{ X86_FEATURE_SMAP,	X86_CR4_SMAP },
+		{ X86_FEATURE_PKU,	X86_CR4_PKE },
+		{ X86_FEATURE_UMIP,	X86_CR4_UMIP },
+		{ X86_FEATURE_LA57,	X86_CR4_LA57 },
+		{ X86_FEATURE_SHSTK,	X86_CR4_CET },
+		{ X86_FEATURE_IBT,	X86_CR4_CET },
+		{ X86_FEATURE_LAM,	X86_CR4_LAM_SUP },
+		/* Not of CR4. */
+		{ X86_FEATURE_XMM3 },
+		{ LEAF_1_EDX(0) },
+	};
+	u64 value, plain = X86_CR4_PCE | X86_CR4_VMXE, all = plain;
+	struct kvm_cpuid2 *cpuid, *full;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int i;
+
+	if (!kvm_cpu_has(X86_FEATURE_VMX))
+		SKIP(return, "no nested VMX");
+
+	vm = vm_create_barebones();
+	vcpu = __vm_vcpu_add(vm, 0);
+	full = new_cpuid();
+	add_feature(full, X86_FEATURE_VMX);
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		cpuid = new_cpuid();
+		add_feature(cpuid, X86_FEATURE_VMX);
+		add_feature(cpuid, bits[i].feature);
+		vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
+		free(cpuid);
+		value = vcpu_get_msr(vcpu, MSR_IA32_VMX_CR4_FIXED1);
+		TEST_ASSERT(value == (plain | bits[i].cr4), "feature %d: 0x%lx, not 0x%lx", i,
+			    value, plain | bits[i].cr4);
+
+		add_feature(full, bits[i].feature);
+		vcpu_ioctl(vcpu, KVM_SET_CPUID2, full);
+		all |= bits[i].cr4;
+		value = vcpu_get_msr(vcpu, MSR_IA32_VMX_CR4_FIXED1);
+		TEST_ASSERT(value == all, "%d features: 0x%lx, not 0x%lx", i, value, all);
+	}
+
+	free(full);
+
+	/* The first entry of leaf 1 counts, whatever its index, though not for VMX itself. */
+	cpuid = new_cpuid();
+	cpuid->entries[cpuid->nent++] = (struct kvm_cpuid_entry2) {
+		.function = 1,
+		.index = 5,
+		.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+		.ecx = BIT(X86_FEATURE_SMX.bit),
+	};
+	add_feature(cpuid, X86_FEATURE_VMX);
+	vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+	value = vcpu_get_msr(vcpu, MSR_IA32_VMX_CR4_FIXED1);
+	TEST_ASSERT(value == (X86_CR4_PCE | X86_CR4_SMXE), "leaf 1 with index 5: 0x%lx", value);
+
+	kvm_vm_free(vm);
 }
 
 int main(int argc, char *argv[])

@@ -527,6 +527,20 @@ pub(crate) unsafe extern "C" fn kvm_cr4_reserved_bits(words: *const u32) -> u64 
     control_regs::reserved(CR4, &facts)
 }
 
+/// The bits of CR4 that guest CPUID has the features of, whether or not the vCPU may use them.
+///
+/// # Safety
+///
+/// `table` must be null, or valid for reading, with as many entries as it says, and nobody may
+/// write to it while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_cpuid_cr4_bits(table: *const kvm_cpuid_table) -> u64 {
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
+    let (index, entries) = unsafe { self::table(table) };
+
+    guest::cr4(entries, index)
+}
+
 /// The bits of EFER that KVM supports.
 ///
 /// # Safety

@@ -14,6 +14,8 @@ use crate::{
     cpufeature::{
         feature::TSC_DEADLINE_TIMER,
         Words,
+        CPUID_1_ECX,
+        CPUID_1_EDX,
         LEAVES,
         NR_KVM_CPU_CAPS, //
     },
@@ -50,13 +52,21 @@ struct LeafOfWords {
     words: [u8; 4],
 }
 
-/// The leaves that have words which KVM asks for features of; made of [`LEAVES`].
-static LEAVES_OF_WORDS: [Option<LeafOfWords>; NR_KVM_CPU_CAPS] = {
+/// The leaves that have words which KVM asks for features of.
+static QUERIED: LeavesOfWords = leaves_of(&policy::QUERIED);
+
+/// The leaves that have words with features that bits of CR4 stand for.
+static OF_CR4: LeavesOfWords = leaves_of(&control_regs::features_of(CR4));
+
+type LeavesOfWords = [Option<LeafOfWords>; NR_KVM_CPU_CAPS];
+
+/// The leaves that have words with features in `wanted`; made of [`LEAVES`].
+const fn leaves_of(wanted: &Words) -> LeavesOfWords {
     let mut leaves = [None; NR_KVM_CPU_CAPS];
     let mut word = 0;
 
     while word < NR_KVM_CPU_CAPS {
-        if let (Some(leaf), true) = (LEAVES[word], policy::QUERIED[word] != 0) {
+        if let (Some(leaf), true) = (LEAVES[word], wanted[word] != 0) {
             let mut i = 0;
 
             // The place of this leaf, or the first free one.
@@ -83,15 +93,18 @@ static LEAVES_OF_WORDS: [Option<LeafOfWords>; NR_KVM_CPU_CAPS] = {
         word += 1;
     }
     leaves
-};
+}
 
 /// What guest CPUID asks for, a bit for each feature. A word that KVM asks for no feature of is
 /// zero, as is one without an entry that answers for its function and index.
-#[inline]
 pub(crate) fn asked(entries: &[Entry], index: &Index) -> Words {
+    asked_in(&QUERIED, entries, index)
+}
+
+fn asked_in(leaves: &LeavesOfWords, entries: &[Entry], index: &Index) -> Words {
     let mut asked = NOTHING;
 
-    for leaf in LEAVES_OF_WORDS.iter().map_while(Option::as_ref) {
+    for leaf in leaves.iter().map_while(Option::as_ref) {
         let at = index.find_inline(entries, leaf.function, Some(leaf.index));
 
         if let Some(entry) = at.and_then(|at| entries.get(at)) {
@@ -105,6 +118,24 @@ pub(crate) fn asked(entries: &[Entry], index: &Index) -> Words {
         }
     }
     asked
+}
+
+/// The bits of CR4 that guest CPUID has the features of, whether or not the vCPU may use them.
+pub(crate) fn cr4(entries: &[Entry], index: &Index) -> u64 {
+    let mut asked = asked_in(&OF_CR4, entries, index);
+
+    // A look-up, not a word: any entry of leaf 1 will do.
+    if let Some(entry) = index.entry(entries, 1, None) {
+        asked[CPUID_1_ECX::WORD] = entry.ecx;
+        asked[CPUID_1_EDX::WORD] = entry.edx;
+    }
+
+    let facts = Facts {
+        vcpu: &asked,
+        ..Facts::NONE
+    };
+
+    control_regs::stand_for(CR4, &facts)
 }
 
 /// What a vCPU may use, a bit for each feature: `kvm_vcpu_arch::cpu_caps`.

@@ -2,7 +2,16 @@
 
 //! Which bits of CR4 and EFER a vCPU's capabilities leave reserved.
 //!
-//! One row a bit: the vCPU may set it if the condition holds, and never sets one that has no row.
+//! One row a bit, with the features that it stands for. No vCPU may set a bit that has no row.
+//!
+//! | verb     | a vCPU may set the bit                                                          |
+//! | -------- | ------------------------------------------------------------------------------- |
+//! | `bit`    | if it has the features                                                          |
+//! | `always` | whatever it has; `of` are the features, if any                                  |
+//! | `never`  | whatever it has                                                                 |
+//!
+//! What `of` has counts for nested VMX: IA32_VMX_CR4_FIXED1 tells L1 of all bits whose features
+//! guest CPUID asks for, [`stand_for()`].
 //!
 //! No opt-out gives a vCPU a feature that a row asks for and that KVM does not support: what the
 //! host lacks is reserved for every guest. The build fails otherwise.
@@ -19,6 +28,7 @@ use crate::{
         cr4,
         efer,
         feature::*,
+        Words,
         NCAPINTS, //
     },
     facts::{
@@ -27,24 +37,25 @@ use crate::{
         not,
         vcpu,
         Condition,
-        Facts, //
+        Facts,
+        NOTHING, //
     }, //
 };
 
 /// The bits of CR4.
 #[rustfmt::skip]
 pub(crate) static CR4: &[Bit] = &[
-    always(cr4::VME),
-    always(cr4::PVI),
-    always(cr4::TSD),
-    always(cr4::DE),
-    always(cr4::PSE),
-    always(cr4::PAE),
-    always(cr4::MCE),
-    always(cr4::PGE),
+    always(cr4::VME)        .of(vcpu(VME)),
+    always(cr4::PVI)        .of(vcpu(VME)),
+    always(cr4::TSD)        .of(vcpu(TSC)),
+    always(cr4::DE)         .of(vcpu(DE)),
+    always(cr4::PSE)        .of(vcpu(PSE)),
+    always(cr4::PAE)        .of(vcpu(PAE)),
+    always(cr4::MCE)        .of(vcpu(MCE)),
+    always(cr4::PGE)        .of(vcpu(PGE)),
     always(cr4::PCE),
-    always(cr4::OSFXSR),
-    always(cr4::OSXMMEXCPT),
+    always(cr4::OSFXSR)     .of(vcpu(FXSR)),
+    always(cr4::OSXMMEXCPT) .of(vcpu(XMM)),
     bit(cr4::UMIP,          vcpu(UMIP)),
     bit(cr4::LA57,          vcpu(LA57)),
     bit(cr4::VMXE,          vcpu(VMX)),
@@ -56,6 +67,7 @@ pub(crate) static CR4: &[Bit] = &[
     bit(cr4::PKE,           vcpu(PKU)),
     bit(cr4::CET,           vcpu(SHSTK).or(vcpu(IBT))),
     bit(cr4::LAM_SUP,       vcpu(LAM)),
+    never(cr4::SMXE)        .of(vcpu(SMX)),
 ];
 
 /// The bits of EFER.
@@ -73,29 +85,71 @@ pub(crate) static EFER: &[Bit] = &[
     bit(efer::AUTOIBRS,     vcpu(AUTOIBRS)),
 ];
 
-/// When a bit may be set: always, if there is no condition.
+/// Who may set a bit.
+#[derive(Clone, Copy)]
+enum MaySet {
+    Always,
+    WithFeatures,
+    Never,
+}
+
+/// A bit, who may set it, and what it stands for, if anything.
 pub(crate) struct Bit {
     mask: u64,
-    condition: Option<Condition>,
+    may_set: MaySet,
+    features: Option<Condition>,
 }
 
 const fn always(number: u32) -> Bit {
     assert!(number < u64::BITS);
     Bit {
         mask: 1 << number,
-        condition: None,
+        may_set: MaySet::Always,
+        features: None,
     }
 }
 
-const fn bit(number: u32, condition: Condition) -> Bit {
-    let [a, b, c] = condition.of_vcpu();
+const fn never(number: u32) -> Bit {
+    Bit {
+        may_set: MaySet::Never,
+        ..always(number)
+    }
+}
+
+const fn bit(number: u32, features: Condition) -> Bit {
+    let [a, b, c] = features.of_vcpu();
 
     check(a);
     check(b);
     check(c);
     Bit {
-        condition: Some(condition),
-        ..always(number)
+        may_set: MaySet::WithFeatures,
+        ..always(number).of(features)
+    }
+}
+
+impl Bit {
+    /// What a bit stands for that doesn't depend on it.
+    const fn of(self, features: Condition) -> Self {
+        Self {
+            features: Some(features),
+            ..self
+        }
+    }
+
+    /// Whether `facts` have what the bit stands for.
+    fn stands(&self, facts: &Facts<'_>) -> bool {
+        self.features
+            .as_ref()
+            .is_none_or(|features| features.holds(facts))
+    }
+
+    fn may_be_set(&self, facts: &Facts<'_>) -> bool {
+        match self.may_set {
+            MaySet::Always => true,
+            MaySet::WithFeatures => self.stands(facts),
+            MaySet::Never => false,
+        }
     }
 }
 
@@ -131,13 +185,41 @@ const fn assert_one_row_a_bit(table: &[Bit]) {
     }
 }
 
+/// The features that bits of a register stand for.
+pub(crate) const fn features_of(table: &[Bit]) -> Words {
+    let mut features = NOTHING;
+    let mut i = 0;
+
+    while i < table.len() {
+        if let Some(condition) = &table[i].features {
+            let numbers = condition.of_vcpu();
+            let mut j = 0;
+
+            while j < numbers.len() {
+                if let Some(number) = numbers[j] {
+                    features[(number / u32::BITS) as usize] |= 1 << (number % u32::BITS);
+                }
+                j += 1;
+            }
+        }
+        i += 1;
+    }
+    features
+}
+
 /// The bits of a register that are reserved.
 pub(crate) fn reserved(table: &[Bit], facts: &Facts<'_>) -> u64 {
-    !table
+    !bits(table, |bit| bit.may_be_set(facts))
+}
+
+/// The bits of a register that stand for features in `facts.vcpu`, whether or not they may be set.
+pub(crate) fn stand_for(table: &[Bit], facts: &Facts<'_>) -> u64 {
+    bits(table, |bit| bit.stands(facts))
+}
+
+fn bits(table: &[Bit], are_wanted: impl Fn(&Bit) -> bool) -> u64 {
+    table
         .iter()
-        .filter(|bit| match &bit.condition {
-            Some(condition) => condition.holds(facts),
-            None => true,
-        })
+        .filter(|bit| are_wanted(bit))
         .fold(0, |bits, bit| bits | bit.mask)
 }

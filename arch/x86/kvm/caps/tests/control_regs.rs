@@ -24,6 +24,7 @@ use crate::{
     },
     tables::control_regs::{
         reserved,
+        stand_for,
         CR4,
         EFER, //
     }, //
@@ -158,13 +159,18 @@ mod tests {
         for bit in [cr4::SMXE, cr4::LASS, cr4::FRED, 15, 19, 24, 26, 31, 63] {
             assert!(reserved(CR4, &everything) & bits(&[bit]) != 0);
         }
+        // Guest CPUID may tell of this one, even so.
+        assert_eq!(
+            stand_for(CR4, &everything) & reserved(CR4, &everything),
+            bits(&[cr4::SMXE])
+        );
         for bit in [efer::TCE, 1, 7, 9, 16, 20, 22, 63] {
             assert!(reserved(EFER, &everything) & bits(&[bit]) != 0);
         }
-        for table in [CR4, EFER] {
+        for (table, denied) in [(CR4, 1), (EFER, 0)] {
             let freed = !reserved(table, &everything);
 
-            assert_eq!(freed.count_ones() as usize, table.len());
+            assert_eq!(freed.count_ones() as usize + denied, table.len());
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     },
     cpufeature::{
         self,
+        cr4,
         feature::*,
         Feature,
         Words,
@@ -329,6 +330,19 @@ mod tests {
         assert!(derived.is_some_and(|got| got.dynamic == 0x1_0000_0000 && got.xss == 0));
     }
 
+    /// What the host lacks, and what no guest gets, among it.
+    #[test]
+    fn bits_of_cr4_follow_what_is_asked_for() {
+        let cr4 = |entries: &[Entry]| guest::cr4(entries, &index(entries));
+        let [smx, la57] = [1 << cr4::SMXE, 1 << cr4::LA57];
+
+        assert_eq!(cr4(&[]), 1 << cr4::PCE);
+        assert!(cr4(&[entry(1, 0, 0, SMX.mask())]) & smx != 0);
+        assert!(cr4(&[entry(1, 5, INDEXED, SMX.mask())]) & smx != 0);
+        assert!(cr4(&[entry(7, 0, INDEXED, LA57.mask())]) & la57 != 0);
+        assert!(cr4(&[entry(7, 5, INDEXED, LA57.mask())]) & la57 == 0);
+    }
+
     #[test]
     fn the_timer_has_deadlines_if_leaf_1_says_so() {
         let mode = |entry| derive([entry]).map_or(0, |derived| derived.timer_mode_mask);
@@ -387,6 +401,7 @@ mod tests {
             reference::massage(&mut massaged, &runtime);
             assert!(is_same(&entries, &massaged));
             assert!(reference::agrees(&context, &entries, derived));
+            assert!(guest::cr4(&entries, &index(&entries)) == reference::cr4(&entries));
             match derived {
                 Some((words, cpuid)) => {
                     capable += u32::from(*words != NOTHING);

@@ -19,6 +19,7 @@ use crate::{
         efer,
         feature::*,
         Feature,
+        Reg,
         Words,
         LEAVES, //
     },
@@ -219,6 +220,45 @@ fn reserved_efer(context: &Context<'_>, words: &Words) -> u64 {
     ];
 
     reserved(&bits)
+}
+
+/// The bits of CR4 that nested VMX lets L1 set, as far as guest CPUID is concerned.
+pub(super) fn cr4(entries: &[Entry]) -> u64 {
+    let leaf_1 = find(entries, 1, None);
+    let leaf_7 = find(entries, 7, Some(0));
+    let leaf_7_1 = find(entries, 7, Some(1));
+    let mut bits = 1 << cr4::PCE;
+
+    for (entry, reg, bit, number) in [
+        (leaf_1, Reg::Edx, 1, cr4::VME),
+        (leaf_1, Reg::Edx, 1, cr4::PVI),
+        (leaf_1, Reg::Edx, 4, cr4::TSD),
+        (leaf_1, Reg::Edx, 2, cr4::DE),
+        (leaf_1, Reg::Edx, 3, cr4::PSE),
+        (leaf_1, Reg::Edx, 6, cr4::PAE),
+        (leaf_1, Reg::Edx, 7, cr4::MCE),
+        (leaf_1, Reg::Edx, 13, cr4::PGE),
+        (leaf_1, Reg::Edx, 24, cr4::OSFXSR),
+        (leaf_1, Reg::Edx, 25, cr4::OSXMMEXCPT),
+        (leaf_1, Reg::Ecx, 5, cr4::VMXE),
+        (leaf_1, Reg::Ecx, 6, cr4::SMXE),
+        (leaf_1, Reg::Ecx, 17, cr4::PCIDE),
+        (leaf_1, Reg::Ecx, 26, cr4::OSXSAVE),
+        (leaf_7, Reg::Ebx, 0, cr4::FSGSBASE),
+        (leaf_7, Reg::Ebx, 7, cr4::SMEP),
+        (leaf_7, Reg::Ebx, 20, cr4::SMAP),
+        (leaf_7, Reg::Ecx, 3, cr4::PKE),
+        (leaf_7, Reg::Ecx, 2, cr4::UMIP),
+        (leaf_7, Reg::Ecx, 16, cr4::LA57),
+        (leaf_7, Reg::Ecx, 7, cr4::CET),
+        (leaf_7, Reg::Edx, 20, cr4::CET),
+        (leaf_7_1, Reg::Eax, 26, cr4::LAM_SUP),
+    ] {
+        if entry.is_some_and(|entry| self::reg(entry, reg) >> bit & 1 != 0) {
+            bits |= 1 << number;
+        }
+    }
+    bits
 }
 
 /// Whether `derived` is what massaged entries say, field by field; none if it was refused.
