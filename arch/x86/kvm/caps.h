@@ -163,8 +163,11 @@ struct kvm_guest_cpuid {
 	bool amd_compatible;		/* the vendor is AMD or Hygon */
 };
 
-/* Write a vCPU's state to incoming entries. */
-void kvm_cpuid_massage(struct kvm_cpuid_table *table,
+/*
+ * Write a vCPU's state to incoming entries.  Whether a guest sees the same in them, i.e.
+ * in all but padding, as in those that the vCPU has, and if so have them found.
+ */
+bool kvm_cpuid_repeats(struct kvm_cpuid_table *table, const struct kvm_cpuid_table *its,
 		       const struct kvm_cpuid_runtime *runtime,
 		       const struct kvm_xstate_sizes *sizes);
 
@@ -176,9 +179,6 @@ void kvm_cpuid_massage(struct kvm_cpuid_table *table,
 int kvm_cpuid_derive(struct kvm_guest_cpuid *guest, u32 *caps,
 		     const struct kvm_caps_context *context,
 		     struct kvm_cpuid_table *table);
-
-/* Whether a guest sees the same in two tables, i.e. all but padding. */
-bool kvm_cpuid_equal(const struct kvm_cpuid_table *a, const struct kvm_cpuid_table *b);
 
 /* Write a vCPU's state to its entries and capabilities, but for hlt_in_guest. */
 void kvm_cpuid_update(u32 *caps, struct kvm_cpuid_table *table,

@@ -5,7 +5,11 @@
 //! For each query the first entry counts whose function is the query's, and whose index is, if the
 //! entry says that its index is significant and the query has one.
 
-use core::mem::MaybeUninit;
+use core::{
+    iter::successors,
+    mem::MaybeUninit,
+    ptr, //
+};
 
 use crate::{
     c::{
@@ -23,12 +27,9 @@ fn answers(entry: &Entry, function: u32, index: Option<u32>) -> bool {
         && index.is_none_or(|index| entry.flags & SIGNIFICANT_INDEX == 0 || entry.index == index)
 }
 
-/// The chain of a function's index. Functions differ in their lowest and highest bits, and
-/// sub-leaves of a function shall not be where functions next to it are.
-const fn chain(function: u32, index: u32) -> u8 {
-    function
-        .wrapping_add(function >> 24)
-        .wrapping_add(index.wrapping_mul(0x25)) as u8
+/// The chain of a function: functions differ in their lowest and highest bits.
+const fn chain(function: u32) -> u8 {
+    function.wrapping_add(function >> 24) as u8
 }
 
 /// The first and the last function that may be the base of a hypervisor's leaves; so may all
@@ -38,21 +39,19 @@ const _: () = {
     let mut base = BASES.0;
 
     while base <= BASES.1 {
-        assert!(chain(base, 0) == chain(BASES.0, 0));
+        assert!(chain(base) == chain(BASES.0));
         base += 0x100;
     }
 };
 
 /// Finds entries without looking at all of them.
 ///
-/// Each entry is in one of 256 chains, which lead from `first` to ever later entries by `next`; an
-/// entry that isn't behind the one that leads there ends the chain. An empty chain has 0, which
-/// does no harm: whoever follows it looks at functions and indices anyway.
+/// The first entry of each function is in one of 256 chains, which lead from `first` to ever later
+/// entries by `next`; an entry that isn't behind the one that leads there ends the chain. An empty
+/// chain has 0, which does no harm: whoever follows it looks at functions anyway.
 ///
-/// The first entry of a function is in the chain of the function's index 0, further sub-leaves are
-/// in those of function and index. That is how tables look: entries of a function stand together,
-/// in the order of their indices. Any other table, e.g. one with two entries for the same, is
-/// searched.
+/// Sub-leaves stand behind the first entry of their function, in the order of their indices. That
+/// is how tables look. Any other table, e.g. one with two entries for the same, is searched.
 #[repr(transparent)]
 pub(crate) struct Index(Positions);
 
@@ -94,42 +93,29 @@ impl Index {
         for before in backwards {
             position = position.wrapping_sub(1);
             if before.function != entry.function {
-                self.put_first(entries, position, entry.function)?;
-            } else if before.flags & entry.flags & SIGNIFICANT_INDEX != 0
-                && before.index < entry.index
+                self.put(entries, position, entry.function)?;
+            } else if before.flags & entry.flags & SIGNIFICANT_INDEX == 0
+                || before.index >= entry.index
             {
-                self.put(position, chain(entry.function, entry.index))?;
-            } else {
                 return None;
             }
             entry = before;
         }
-        self.put_first(entries, 0, entry.function)
+        self.put(entries, 0, entry.function)
     }
 
-    /// Puts the first entry of a function in its chain, unless there is another one behind it.
+    /// Puts the first entry of a function in front of its chain, unless there is another one behind
+    /// it.
     #[inline(always)]
-    fn put_first(&mut self, entries: &[Entry], position: u8, function: u32) -> Option<()> {
-        let chain = chain(function, 0);
+    fn put(&mut self, entries: &[Entry], position: u8, function: u32) -> Option<()> {
+        let chain = chain(function);
         let first = self.first(chain);
 
-        if first != 0
-            && self
-                .follow(entries, first, |entry| entry.function == function)
-                .is_some()
-        {
+        if first != 0 && self.follow(entries, first, function).is_some() {
             return None;
         }
-        self.put(position, chain)
-    }
-
-    /// Puts a position in front of a chain.
-    #[inline(always)]
-    fn put(&mut self, position: u8, chain: u8) -> Option<()> {
-        let first = self.0.first.get_mut(usize::from(chain))?;
-
-        *self.0.next.get_mut(usize::from(position))? = *first;
-        *first = position;
+        *self.0.next.get_mut(usize::from(position))? = first;
+        *self.0.first.get_mut(usize::from(chain))? = position;
         Some(())
     }
 
@@ -147,21 +133,20 @@ impl Index {
         (next > position).then_some(next)
     }
 
-    /// Follows a chain, beginning at `position`, to an entry that is wanted.
+    /// Follows a chain, beginning at `position`, to the first entry of a function.
     #[inline(always)]
-    fn follow(
-        &self,
-        entries: &[Entry],
-        mut position: u8,
-        is_wanted: impl Fn(&Entry) -> bool,
-    ) -> Option<usize> {
-        while !entries.get(usize::from(position)).is_some_and(&is_wanted) {
+    fn follow(&self, entries: &[Entry], mut position: u8, function: u32) -> Option<usize> {
+        while entries
+            .get(usize::from(position))
+            .is_none_or(|entry| entry.function != function)
+        {
             position = self.next(position)?;
         }
         Some(usize::from(position))
     }
 
     /// Where the entry stands that counts, if there is one.
+    #[inline(never)]
     pub(crate) fn find(
         &self,
         entries: &[Entry],
@@ -180,18 +165,24 @@ impl Index {
         index: Option<u32>,
     ) -> Option<usize> {
         let does_answer = |entry: &Entry| answers(entry, function, index);
-        let follow = |index| self.follow(entries, self.first(chain(function, index)), does_answer);
-        let index = index.unwrap_or(0);
 
-        follow(index)
-            .or_else(|| if index != 0 { follow(0) } else { None })
-            .or_else(|| {
-                if self.is_searched() {
-                    entries.iter().position(does_answer)
-                } else {
-                    None
+        if let Some(first) = self.follow(entries, self.first(chain(function)), function) {
+            if entries.get(first).is_some_and(does_answer) {
+                return Some(first);
+            }
+            for at in (first..entries.len()).skip(1) {
+                match entries.get(at) {
+                    Some(entry) if entry.function != function => break,
+                    Some(entry) if does_answer(entry) => return Some(at),
+                    _ => (),
                 }
-            })
+            }
+        }
+        if self.is_searched() {
+            entries.iter().position(does_answer)
+        } else {
+            None
+        }
     }
 
     /// What Intel's CPUs show if a leaf isn't there because it is out of range: the highest basic
@@ -201,14 +192,37 @@ impl Index {
     /// A leaf is out of range if its class isn't there, or ends below it: classes begin with
     /// 0x8000_0000 and 0xc000_0000, and each 0x100 functions of hypervisors, 0x4000_0000 to
     /// 0x4fff_ffff, are one; all others are basic. EAX of a class's first leaf is its last one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn highest_basic(
         &self,
         entries: &[Entry],
         function: u32,
         index: u32,
     ) -> Option<(u32, Option<usize>)> {
-        let basic = entries.get(self.find_inline(entries, 0, None)?)?;
+        match entries.first() {
+            // Most often.
+            Some(first) if first.function == 0 && function < 0x4000_0000 => {
+                let highest = first.eax;
+
+                if function <= highest {
+                    return None;
+                }
+                Some((highest, self.find_inline(entries, highest, Some(index))))
+            }
+            _ => self.highest_basic_for(entries, function, index),
+        }
+    }
+
+    /// As [`Index::highest_basic()`], for all functions.
+    #[cold]
+    #[inline(never)]
+    fn highest_basic_for(
+        &self,
+        entries: &[Entry],
+        function: u32,
+        index: u32,
+    ) -> Option<(u32, Option<usize>)> {
+        let basic = self.entry(entries, 0, None)?;
         let class = match function {
             0x4000_0000..=0x4fff_ffff => self.entry(entries, function & !0xff, None),
             0xc000_0000.. => self.entry(entries, 0xc000_0000, None),
@@ -219,7 +233,7 @@ impl Index {
         if class.is_some_and(|class| function <= class.eax) {
             return None;
         }
-        Some((basic.eax, self.find_inline(entries, basic.eax, Some(index))))
+        Some((basic.eax, self.find(entries, basic.eax, Some(index))))
     }
 
     /// The entry that counts.
@@ -250,21 +264,29 @@ impl Index {
         entries: &'e [Entry],
         signature: &[u8; 12],
     ) -> Option<&'e Entry> {
-        let first = self.first(const { chain(BASES.0, 0) });
-        let chain = core::iter::successors(Some(first), |position| self.next(*position));
-        let all = if self.is_searched() { entries } else { &[] };
+        let mut found: Option<&Entry> = None;
+        let consider = |entry: &'e Entry| {
+            if entry.function & !(BASES.0 ^ BASES.1) == BASES.0
+                && self::signature(entry) == words(signature)
+                && found.is_none_or(|found| entry.function < found.function)
+                && self
+                    .entry(entries, entry.function, None)
+                    .is_some_and(|first| ptr::eq(first, entry))
+            {
+                found = Some(entry);
+            }
+        };
 
-        chain
-            .map(usize::from)
-            .chain(0..all.len())
-            .filter_map(|position| Some((position, entries.get(position)?)))
-            .filter(|(position, entry)| {
-                entry.function & !(BASES.0 ^ BASES.1) == BASES.0
-                    && self::signature(entry) == words(signature)
-                    && self.find(entries, entry.function, None) == Some(*position)
-            })
-            .map(|(_, entry)| entry)
-            .min_by_key(|entry| entry.function)
+        if self.is_searched() {
+            entries.iter().for_each(consider);
+        } else {
+            let first = self.first(const { chain(BASES.0) });
+
+            successors(Some(first), |position| self.next(*position))
+                .filter_map(|position| entries.get(usize::from(position)))
+                .for_each(consider);
+        }
+        found
     }
 
     /// Where the leaf of KVM's paravirtual features stands, if there is one: above KVM's base.

@@ -173,12 +173,15 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_index(table: *mut kvm_cpuid_table) {
     if table.is_null() {
         return;
     }
-    // SAFETY: The caller promises that there is one, for this function alone. Zeroes are an index.
+    // SAFETY: The caller promises that there is one, for this function alone, in memory that C
+    // allocated. Whatever stands in `next` is positions, and nobody looks at them before they are
+    // written.
     let index = unsafe {
-        let index = (&raw mut (*table).index).cast::<Index>();
+        let index = &raw mut (*table).index;
 
-        index.write_bytes(0, 1);
-        &mut *index
+        (&raw mut (*index).first).write_bytes(0, 1);
+        (&raw mut (*index).is_searched).write(false);
+        &mut *index.cast::<Index>()
     };
     // SAFETY: The caller promises that there are as many entries, which stand behind the index.
     let entries = unsafe {
@@ -362,26 +365,45 @@ pub(crate) unsafe extern "C" fn kvm_host_caps_init(
     supported.is_sane
 }
 
-/// Writes a vCPU's state to incoming CPUID entries, which have an index.
+/// Writes a vCPU's state to incoming CPUID entries, and tells whether a guest sees the same in them
+/// as in those that the vCPU has. If so, what finds these finds the incoming ones from now on.
 ///
 /// # Safety
 ///
 /// * `table` must be null, or valid for reading and writing, with as many entries as it says, and
 ///   nobody else may access it while the function runs.
+/// * `its` must be null, or another one, valid for reading, with as many entries as it says, and
+///   nobody may write to it meanwhile.
 /// * `runtime` and `sizes` must be valid for reading, and nobody may write to them meanwhile.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_cpuid_massage(
+pub(crate) unsafe extern "C" fn kvm_cpuid_repeats(
     table: *mut kvm_cpuid_table,
+    its: *const kvm_cpuid_table,
     runtime: *const kvm_cpuid_runtime,
     sizes: *const kvm_xstate_sizes,
-) {
-    // SAFETY: The caller promises that there are as many entries, for this function alone.
-    let (index, entries) = unsafe { table_mut(table) };
+) -> bool {
+    if table.is_null() || its.is_null() {
+        return table.is_null() && its.is_null();
+    }
+    // SAFETY: It is not null, so the caller promises that there are as many entries, for this
+    // function alone.
+    let entries = unsafe {
+        slice::from_raw_parts_mut((&raw mut (*table).entries).cast(), (*table).nent as usize)
+    };
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
+    let (index, its_entries) = unsafe { self::table(its) };
     // SAFETY: The caller promises that both can be read, and don't change.
     let (runtime, sizes) = unsafe { (&*runtime, &*sizes) };
 
+    // Others than the vCPU's entries are refused, even if the index doesn't find what is there.
     runtime::massage_kvm_features(runtime, entries, index);
     runtime::massage(runtime, &sizes.component, entries, index);
+    if !cpuid::are_same(entries, its_entries) {
+        return false;
+    }
+    // SAFETY: The caller promises that both are there, and that they are two.
+    unsafe { ptr::copy_nonoverlapping(&raw const (*its).index, &raw mut (*table).index, 1) };
+    true
 }
 
 /// Writes a vCPU's state to incoming CPUID entries, which have an index, and derives all that KVM
@@ -438,23 +460,6 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
         }
         Err(error) => error.to_errno(),
     }
-}
-
-/// Tells whether a guest sees the same in two tables of CPUID entries.
-///
-/// # Safety
-///
-/// `a` and `b` must be null, or valid for reading, with as many entries as they say, and nobody may
-/// write to them while the function runs.
-#[export]
-pub(crate) unsafe extern "C" fn kvm_cpuid_equal(
-    a: *const kvm_cpuid_table,
-    b: *const kvm_cpuid_table,
-) -> bool {
-    // SAFETY: The caller promises that there are as many entries, and that they don't change.
-    let ((_, a), (_, b)) = unsafe { (table(a), table(b)) };
-
-    cpuid::are_same(a, b)
 }
 
 /// Writes a vCPU's state to its CPUID entries and capabilities, but for what doesn't change while

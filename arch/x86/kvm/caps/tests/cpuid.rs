@@ -86,8 +86,6 @@ mod tests {
             match (more, entries.last()) {
                 (1.., Some(last)) => {
                     index += random.one_of(&[1, 1, 2, 0x100]);
-                    // The chain of the first entry has no sub-leaves.
-                    index += u32::from(index & 0xff == 0);
                     entry.function = last.function;
                     entry.flags |= INDEXED;
                     more -= 1;
@@ -181,11 +179,26 @@ mod tests {
         Ok(())
     }
 
-    /// As many sub-leaves as KVM takes, in one chain.
+    /// As many entries as KVM takes, functions in one chain, or sub-leaves.
     #[test]
     fn the_last_of_all_entries_is_found() -> Result {
         let mut entries = KVec::with_capacity(MAX_ENTRIES, GFP_KERNEL)?;
 
+        for at in 0..MAX_ENTRIES as u32 {
+            entries.push(entry(1 + at * 0x100, 0, 0, !0), GFP_KERNEL)?;
+        }
+
+        let of_all = index(&entries);
+
+        assert!(!of_all.is_searched());
+        for at in 0..MAX_ENTRIES {
+            assert_eq!(
+                of_all.find(&entries, 1 + at as u32 * 0x100, Some(7)),
+                Some(at)
+            );
+        }
+
+        entries.clear();
         for at in 0..MAX_ENTRIES as u32 {
             entries.push(entry(1, 1 + at * 0x100, INDEXED, !0), GFP_KERNEL)?;
         }
