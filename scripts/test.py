@@ -130,8 +130,8 @@ class Run:
 
 # The emulator can be told to emulate any instruction: more of it can be tested.
 FEP = "force_emulation_prefix=1"
-OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "reserved_ctrl_bits_test", "cpuid_test",
-               "monitor_mwait_test")
+OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "guest_caps_query_test",
+               "reserved_ctrl_bits_test", "cpuid_test", "monitor_mwait_test")
 ID_REGS = ("id_reg_limits_test", "id_reg_query_test", "id_reg_debugfs_test",
            "id_reg_enforced_test", "id_reg_protected_test", "id_reg_sysreg_sweep_test",
            "set_id_regs", "aarch32_id_regs")

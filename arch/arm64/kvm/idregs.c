@@ -324,21 +324,6 @@ struct guest_caps {
 	struct kvm_guest_cap caps[64];
 };
 
-/* Copy records while there is room, and count them all. */
-static int put_caps(struct kvm_guest_caps *args, u32 room, const struct kvm_guest_cap *caps,
-		    unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++, args->nr_caps++) {
-		void __user *to = u64_to_user_ptr(args->caps) +
-				  (size_t)args->nr_caps * args->cap_size;
-
-		if (args->nr_caps < room &&
-		    copy_struct_to_user(to, args->cap_size, caps + i, sizeof(*caps), NULL))
-			return -EFAULT;
-	}
-	return 0;
-}
-
 /* Fields of a vCPU's registers that are not what userspace asked for last. */
 static void add_refusals(struct guest_caps *g, unsigned int index, unsigned int nr)
 {
@@ -356,7 +341,7 @@ static void add_refusals(struct guest_caps *g, unsigned int index, unsigned int 
 	}
 }
 
-static int list_caps(struct kvm_guest_caps *args, u32 room, struct guest_caps *g, bool refusals)
+static int list_caps(struct kvm_guest_caps_query *query, struct guest_caps *g, bool refusals)
 {
 	for (unsigned int i = 0; i < KVM_NUM_IDREGS; i++) {
 		unsigned int nr = kvm_idreg_list(i, &host, g->state.facts, g->state.words[i],
@@ -364,14 +349,15 @@ static int list_caps(struct kvm_guest_caps *args, u32 room, struct guest_caps *g
 
 		if (refusals)
 			add_refusals(g, i, nr);
-		if (put_caps(args, room, g->caps, nr))
+		if (kvm_put_guest_caps(query, g->caps, nr))
 			return -EFAULT;
 	}
 	return 0;
 }
 
-static int check_caps(struct kvm_guest_caps *args, u32 room, struct guest_caps *g)
+static int check_caps(struct kvm_guest_caps_query *query, struct guest_caps *g)
 {
+	const struct kvm_guest_caps *args = &query->args;
 	u64 *words = g->state.words;
 	struct kvm_idreg_refusal why;
 
@@ -396,51 +382,29 @@ static int check_caps(struct kvm_guest_caps *args, u32 room, struct guest_caps *
 				   g->caps);
 		if (!g->state.has_run)
 			words[i] = val;
-		if (put_caps(args, room, g->caps, nr))
+		if (kvm_put_guest_caps(query, g->caps, nr))
 			return -EFAULT;
 	}
 
 	for (u32 n = 0; kvm_idreg_broken(n, &host, g->state.facts, words, &why); n++) {
 		if (kvm_idreg_lacks(&why, &host, g->state.facts, g->caps) &&
-		    put_caps(args, room, g->caps, 1))
+		    kvm_put_guest_caps(query, g->caps, 1))
 			return -EFAULT;
 	}
 	return 0;
 }
 
 /* KVM_GUEST_CAPS: what the VM can have, whether it can have what is asked for, and what it has. */
-int kvm_guest_caps(struct kvm *kvm, struct kvm_guest_caps __user *uargs, bool is_vcpu)
+int kvm_arch_guest_caps(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_guest_caps_query *query)
 {
-	struct kvm_guest_caps args;
-	bool is_check, is_read;
-	u32 room;
+	struct guest_caps *g __free(kfree) = kmalloc_obj(*g, GFP_KERNEL_ACCOUNT);
 	int ret;
 
-	if (copy_from_user(&args, uargs, sizeof(args)))
-		return -EFAULT;
-	is_check = args.op == KVM_GUEST_CAPS_CHECK;
-	is_read = args.op == KVM_GUEST_CAPS_READ;
-	if (args.op > KVM_GUEST_CAPS_READ || is_vcpu != is_read ||
-	    args.flags || memchr_inv(args.reserved, 0, sizeof(args.reserved)) ||
-	    args.cap_size < sizeof(struct kvm_guest_cap) || args.cap_size > PAGE_SIZE ||
-	    args.nr_asked > KVM_GUEST_CAPS_MAX_ASKED)
-		return -EINVAL;
-	if (!is_check && (args.nr_asked || args.asked))
-		return -EINVAL;
-
-	struct guest_caps *g __free(kfree) = kmalloc_obj(*g, GFP_KERNEL_ACCOUNT);
 	if (!g)
 		return -ENOMEM;
 	ret = get_state(kvm, &g->state);
 	if (ret)
 		return ret;
-
-	room = args.nr_caps;
-	args.nr_caps = 0;
-	ret = is_check ? check_caps(&args, room, g) : list_caps(&args, room, g, is_vcpu);
-	if (ret)
-		return ret;
-	if (put_user(args.nr_caps, &uargs->nr_caps))
-		return -EFAULT;
-	return args.nr_caps > room ? -E2BIG : 0;
+	return query->args.op == KVM_GUEST_CAPS_CHECK ? check_caps(query, g) :
+							list_caps(query, g, vcpu);
 }

@@ -13,7 +13,7 @@
 #include <asm/fpu/types.h>
 #include <asm/perf_event.h>
 #include <asm/sgx.h>
-#include <uapi/asm/kvm.h>
+#include <uapi/linux/kvm.h>
 #include <uapi/asm/kvm_para.h>
 
 struct seq_file;
@@ -200,6 +200,8 @@ void kvm_cpuid_words(u32 *asked, const struct kvm_cpuid_table *table);
 /* A vCPU's capabilities, and where they come from. */
 struct kvm_caps_view {
 	const u32 *kvm;			/* what KVM supports */
+	const u32 *kernel;		/* boot_cpu_data.x86_capability */
+	const u32 *cpu;			/* CPUID, in the registers that words mirror */
 	const u32 *asked;		/* what guest CPUID asks for */
 	const u32 *caps;		/* what the vCPU may use */
 	enum kvm_caps_kind kind;
@@ -220,6 +222,26 @@ struct kvm_denied_cap {
 /* Find the next one, from a number on.  False if there is none. */
 bool kvm_denied_caps_next(struct kvm_denied_cap *cap, const struct kvm_caps_view *view,
 			  unsigned int from);
+
+/* For KVM_GUEST_CAPS: functions that tell of something, and return how many records that takes. */
+#define KVM_CAPS_MAX_RECORDS	32
+
+/* What vCPUs may use at least, and behind it at most, whatever guest CPUID asks for. */
+void kvm_caps_bounds(u32 *bounds, const struct kvm_caps_context *context);
+
+/* The features of a word: all, or those that guest CPUID has and the vCPU has not, or vice versa. */
+unsigned int kvm_caps_list(struct kvm_guest_cap *caps, const struct kvm_caps_view *view,
+			   const u32 *bounds, unsigned int word, bool all);
+
+/* What the massage has changed in the next entry, from *position on, that it has changed. */
+unsigned int kvm_caps_adjusted(struct kvm_guest_cap *caps, const struct kvm_cpuid_table *before,
+			       const struct kvm_cpuid_table *after, unsigned int *position);
+
+/* What kvm_cpuid_derive() would refuse: it will no longer. */
+unsigned int kvm_caps_mended(struct kvm_guest_cap *caps, struct kvm_cpuid_table *table);
+
+/* Components that userspace is not permitted to use. */
+unsigned int kvm_caps_forbidden(struct kvm_guest_cap *caps, u64 components);
 
 /* What of SGX's leaf the kernel knows; macros of enumerators are nothing to bindgen. */
 enum {

@@ -82,6 +82,24 @@ static void bench_set(struct kvm_vcpu *vcpu, int nent)
 	bench(what, vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid));
 }
 
+/* Ask what would become of it. */
+static void bench_check(struct kvm_vm *vm, int nent)
+{
+	static struct kvm_guest_cap caps[64];
+	const struct kvm_cpuid2 *cpuid = table(nent);
+	struct kvm_guest_caps query = {
+		.op = KVM_GUEST_CAPS_CHECK,
+		.asked = (u64)cpuid->entries,
+		.nr_asked = cpuid->nent,
+		.caps = (u64)caps,
+		.cap_size = sizeof(*caps),
+	};
+	char what[64];
+
+	snprintf(what, sizeof(what), "KVM_GUEST_CAPS, check of %d entries", nent);
+	bench(what, query.nr_caps = ARRAY_SIZE(caps); vm_ioctl(vm, KVM_GUEST_CAPS, &query));
+}
+
 /* What the guest looks at, and the bits of CR4 that it changes before. */
 static struct leaf {
 	u32 function;
@@ -179,6 +197,10 @@ int main(void)
 	bench_set(vcpu, 64);
 	bench_set(vcpu, 128);
 	bench_set(vcpu, MAX_ENTRIES);
+	if (kvm_has_cap(KVM_CAP_GUEST_CAPS)) {
+		bench_check(vm, 64);
+		bench_check(vm, MAX_ENTRIES);
+	}
 
 	vcpu_ioctl(vcpu, KVM_SET_CPUID2, table(nr));
 	bench("KVM_GET_CPUID2", cpuid->nent = MAX_ENTRIES;

@@ -197,7 +197,8 @@ TEST_F(view, everything)
 		TEST_ASSERT(plain == (line->effective == (line->host && line->guest) &&
 				      line->effective == line->guest),
 			    "%s: reason %s", line->name, line->why);
-		if (!strcmp(line->why, "host") || !strcmp(line->why, "denied") ||
+		if (!strcmp(line->why, "host") || !strcmp(line->why, "kernel") ||
+		    !strcmp(line->why, "kvm") || !strcmp(line->why, "denied") ||
 		    !strcmp(line->why, "unknown"))
 			TEST_ASSERT(line->guest && !line->host && !line->effective, "%s: %s",
 				    line->name, line->why);

@@ -72,7 +72,7 @@ static void show_vcpu(const char *path, const char *title, bool all)
 		usable += may;
 		if (all || strcmp(why, "-"))
 			printf("  %s", line);
-		if (!strcmp(why, "host"))
+		if (!strcmp(why, "host") || !strcmp(why, "kernel") || !strcmp(why, "kvm"))
 			add_name(&host, name);
 		else if (!strcmp(why, "denied"))
 			add_name(&denied, name);

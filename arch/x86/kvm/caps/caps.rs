@@ -16,6 +16,7 @@
 //! - [`runtime`]: what KVM keeps up to date in them as the vCPU's state changes;
 //! - [`xstate`]: the size of the area that XSAVE writes;
 //! - [`view`]: the same for people, a line a feature;
+//! - [`query`]: the same for userspace, and what would become of a table of entries;
 //! - [`c`]: structures that C knows as well;
 //! - [`ffi`]: what C calls. Everything `unsafe` is there.
 //!
@@ -39,6 +40,7 @@ pub(crate) mod ffi;
 pub(crate) mod guest;
 pub(crate) mod host;
 pub(crate) mod leaves;
+pub(crate) mod query;
 pub(crate) mod runtime;
 pub(crate) mod tables;
 #[cfg(CONFIG_KUNIT = "y")]

@@ -25,6 +25,7 @@ use kernel::{
         kvm_cpuid_runtime,
         kvm_cpuid_table,
         kvm_denied_cap,
+        kvm_guest_cap,
         kvm_guest_cpuid,
         kvm_leaves_context,
         kvm_vendor_snapshot,
@@ -38,6 +39,7 @@ use crate::{
     cpufeature::{
         self,
         KernelWords,
+        Leaf,
         Words,
         NCAPINTS, //
     },
@@ -58,6 +60,13 @@ use crate::{
     },
     host::HostCaps,
     leaves,
+    query::{
+        self,
+        Answer,
+        Bounds,
+        Rule,
+        Verdict, //
+    },
     runtime,
     tables::{
         control_regs::{
@@ -65,9 +74,13 @@ use crate::{
             CR4,
             EFER, //
         },
-        optouts, //
+        optouts,
+        policy::Missing, //
     },
-    view,
+    view::{
+        self,
+        Why, //
+    },
     xstate, //
 };
 
@@ -324,6 +337,23 @@ unsafe fn slots<'a>(
     unsafe { slice::from_raw_parts_mut(entries.cast(), usize::try_from(nent).unwrap_or(0)) }
 }
 
+/// What KVM looks at to make something of guest CPUID, as far as rows depend on it.
+///
+/// # Safety
+///
+/// `context.kvm` must be valid for reading `NR_KVM_CPU_CAPS` words, `context.kernel` for
+/// `NCAPINTS + NBUGINTS`, and nobody may write to them while the result lives.
+unsafe fn facts_of_context<'a>(context: &kvm_caps_context) -> Facts<'a> {
+    Facts {
+        // SAFETY: The caller promises that `kvm` has as many words, which don't change.
+        kvm: unsafe { words(context.kvm) },
+        // SAFETY: The caller promises the same of `kernel`.
+        kernel: unsafe { kernel_words(context.kernel) },
+        flags: vcpu_flags(context.kind, context.tdp_enabled),
+        ..Facts::NONE
+    }
+}
+
 /// Computes what KVM supports, features in `caps` and components of IA32_XSS in `xss`.
 ///
 /// Returns whether the host is sane, i.e. has what rows of the policy expect.
@@ -434,14 +464,8 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
     // SAFETY: The caller promises the same of these.
     let (runtime, sizes) = unsafe { (&*context.runtime, &*context.sizes) };
     let context = Context {
-        facts: Facts {
-            // SAFETY: The caller promises that `kvm` has as many words, which don't change.
-            kvm: unsafe { words(context.kvm) },
-            // SAFETY: The caller promises the same of `kernel`.
-            kernel: unsafe { kernel_words(context.kernel) },
-            flags: vcpu_flags(context.kind, context.tdp_enabled),
-            ..Facts::NONE
-        },
+        // SAFETY: The caller promises that words can be read, and don't change.
+        facts: unsafe { facts_of_context(context) },
         runtime,
         sizes: &sizes.component,
         xcr0: context.xcr0,
@@ -590,20 +614,23 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_words(asked: *mut u32, table: *const k
 ///
 /// # Safety
 ///
-/// `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`. Nobody may write
-/// to them while the result lives.
+/// `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`, those of `kernel`
+/// for `NCAPINTS + NBUGINTS`. Nobody may write to them while the result lives.
 unsafe fn facts_of_view<'a>(view: *const kvm_caps_view) -> Facts<'a> {
     // SAFETY: The caller promises that it can be read, and doesn't change.
     let view = unsafe { &*view };
     // SAFETY: The caller promises that all of these have as many words, which don't change.
-    let (kvm, guest, vcpu) = unsafe { (words(view.kvm), words(view.asked), words(view.caps)) };
+    let (cpu, guest, vcpu) = unsafe { (words(view.cpu), words(view.asked), words(view.caps)) };
 
     Facts {
-        kvm,
+        // SAFETY: The caller promises the same of `kvm`.
+        kvm: unsafe { words(view.kvm) },
+        // SAFETY: The caller promises the same of `kernel`.
+        kernel: unsafe { kernel_words(view.kernel) },
+        cpu,
         guest,
         vcpu,
         flags: vcpu_flags(view.kind, view.tdp_enabled),
-        ..Facts::NONE
     }
 }
 
@@ -612,8 +639,7 @@ unsafe fn facts_of_view<'a>(view: *const kvm_caps_view) -> Facts<'a> {
 /// # Safety
 ///
 /// * `file` must be a valid `seq_file` that nobody else accesses while the function runs.
-/// * `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`. Nobody may write
-///   to them meanwhile.
+/// * `view` must be as [`facts_of_view()`] asks.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_guest_caps_show(
     file: *mut bindings::seq_file,
@@ -652,8 +678,7 @@ impl Write for Text<'_> {
 /// # Safety
 ///
 /// * `cap` must be valid for writing.
-/// * `view` must be valid for reading, and all of its words for `NR_KVM_CPU_CAPS`. Nobody may write
-///   to them while the function runs.
+/// * `view` must be as [`facts_of_view()`] asks.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_denied_caps_next(
     cap: *mut kvm_denied_cap,
@@ -679,6 +704,212 @@ pub(crate) unsafe extern "C" fn kvm_denied_caps_next(
     // SAFETY: The caller promises that it can be written.
     unsafe { cap.write(denied) };
     true
+}
+
+impl From<Answer> for kvm_guest_cap {
+    fn from(answer: Answer) -> Self {
+        let place = |leaf: Leaf, lsb| {
+            (
+                u64::from(leaf.function) << 32 | u64::from(leaf.index),
+                ((leaf.reg as u32 * u32::BITS) | lsb) as u8,
+            )
+        };
+        let (id, lsb) = place(answer.leaf, answer.lsb);
+        let (needs_id, needs_lsb) = answer.lacks.map_or((0, 0), |(leaf, bit)| place(leaf, bit));
+        let why = match answer.why {
+            None | Some(Why::Unknown | Why::Denied(_)) => bindings::KVM_GUEST_CAP_BY_RULE,
+            Some(Why::Missing(Missing::Cpu)) => bindings::KVM_GUEST_CAP_NO_CPU,
+            Some(Why::Missing(Missing::Kernel)) => bindings::KVM_GUEST_CAP_NO_KERNEL,
+            Some(Why::Missing(Missing::Kvm)) => bindings::KVM_GUEST_CAP_NO_KVM,
+            Some(Why::Runtime) => bindings::KVM_GUEST_CAP_RUNTIME,
+            Some(Why::OptOut(_)) if answer.value == 0 => bindings::KVM_GUEST_CAP_LACKING,
+            Some(Why::OptOut(row)) if row.is_exact() => bindings::KVM_GUEST_CAP_FORCED,
+            Some(Why::OptOut(_)) => bindings::KVM_GUEST_CAP_EMULATED,
+        };
+        let rule = match answer.rule {
+            Rule::Reserved => bindings::KVM_GUEST_CAP_RESERVED,
+            Rule::Denied => bindings::KVM_GUEST_CAP_DENIED,
+            Rule::Absent => bindings::KVM_GUEST_CAP_ABSENT,
+            Rule::Fixed => bindings::KVM_GUEST_CAP_FIXED,
+            Rule::LowerSafe => bindings::KVM_GUEST_CAP_LOWER_SAFE,
+            Rule::Exact => bindings::KVM_GUEST_CAP_EXACT,
+        };
+        let verdict = match answer.verdict {
+            Verdict::Taken => bindings::KVM_GUEST_CAP_TAKEN,
+            Verdict::Refused => bindings::KVM_GUEST_CAP_REFUSED,
+            Verdict::Adjusted => bindings::KVM_GUEST_CAP_ADJUSTED,
+            Verdict::Ignored => bindings::KVM_GUEST_CAP_IGNORED,
+            Verdict::Withheld => bindings::KVM_GUEST_CAP_WITHHELD,
+            Verdict::Forbidden => bindings::KVM_GUEST_CAP_FORBIDDEN,
+        };
+        let is_writable = matches!(answer.rule, Rule::LowerSafe | Rule::Exact);
+        let flags = [
+            (bindings::KVM_GUEST_CAP_WRITABLE, is_writable),
+            (bindings::KVM_GUEST_CAP_USABLE, answer.is_usable),
+            (bindings::KVM_GUEST_CAP_SUPPORTED, answer.is_supported),
+        ];
+        let flags = flags.into_iter().filter(|(_, holds)| *holds);
+
+        Self {
+            id,
+            why: why as u8,
+            lsb,
+            width: answer.width as u8,
+            rule: rule as u8,
+            verdict: verdict as u8,
+            flags: flags.fold(0, |flags, (flag, _)| flags | flag as u16),
+            host: answer.host.into(),
+            limit: answer.highest.into(),
+            lowest: answer.lowest.into(),
+            highest: answer.highest.into(),
+            possible: match answer.width {
+                1 => 1 << (answer.lowest & 1) | 1 << (answer.highest & 1),
+                _ => 0,
+            },
+            asked: answer.asked.into(),
+            value: answer.value.into(),
+            needs_id,
+            needs_lsb,
+            needs_width: answer.lacks.is_some().into(),
+            needs_least: answer.lacks.is_some().into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Records answers, as many as there is room for: how many these are.
+///
+/// # Safety
+///
+/// `caps` must be valid for writing `KVM_CAPS_MAX_RECORDS` records, which nobody else may access
+/// while the function runs.
+unsafe fn record(caps: *mut kvm_guest_cap, answers: impl IntoIterator<Item = Answer>) -> c_uint {
+    // SAFETY: The caller promises that there is room for as many, for this function alone; nothing
+    // is said of what it holds.
+    let slots = unsafe {
+        slice::from_raw_parts_mut(
+            caps.cast::<MaybeUninit<kvm_guest_cap>>(),
+            bindings::KVM_CAPS_MAX_RECORDS as usize,
+        )
+    };
+
+    slots
+        .iter_mut()
+        .zip(answers)
+        .map(|(slot, answer)| slot.write(answer.into()))
+        .count() as c_uint
+}
+
+/// What vCPUs may use at least, and at most, whatever their CPUID asks for.
+///
+/// # Safety
+///
+/// * `bounds` must be valid for writing `NR_KVM_CPU_CAPS` words twice.
+/// * `context` must be valid for reading, its `kvm` for `NR_KVM_CPU_CAPS` words, its `kernel` for
+///   `NCAPINTS + NBUGINTS`, and its `runtime`.
+///
+/// Nobody else may access what is written, or write to what is read, while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_caps_bounds(
+    bounds: *mut u32,
+    context: *const kvm_caps_context,
+) {
+    // SAFETY: The caller promises that it can be read, and doesn't change.
+    let context = unsafe { &*context };
+    // SAFETY: The caller promises the same of these.
+    let (facts, runtime) = unsafe { (facts_of_context(context), &*context.runtime) };
+
+    // SAFETY: The caller promises that as many words can be written; `Bounds` is twice `Words`.
+    unsafe { bounds.cast::<Bounds>().write(Bounds::new(&facts, runtime)) };
+}
+
+/// Tells of all features of a word, or of those of which guest CPUID and the vCPU don't have the
+/// same: how many these are.
+///
+/// # Safety
+///
+/// * `caps` must be as [`record()`] asks, `view` as [`facts_of_view()`] does.
+/// * `bounds` must be what [`kvm_caps_bounds()`] wrote.
+///
+/// Nobody may write to what is read while the function runs.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_caps_list(
+    caps: *mut kvm_guest_cap,
+    view: *const kvm_caps_view,
+    bounds: *const u32,
+    word: c_uint,
+    all: bool,
+) -> c_uint {
+    // SAFETY: The caller promises that view and words can be read, and don't change.
+    let facts = unsafe { facts_of_view(view) };
+    // SAFETY: The caller promises that there are bounds, which don't change.
+    let bounds = unsafe { &*bounds.cast::<Bounds>() };
+
+    // SAFETY: The caller promises that there is room.
+    unsafe { record(caps, Answer::list(&facts, bounds, word as usize, all)) }
+}
+
+/// Tells of what KVM has written over in the next entry from `position` on that is not the same in
+/// both tables, and leaves behind where to go on: how much that is.
+///
+/// # Safety
+///
+/// * `caps` must be as [`record()`] asks.
+/// * `before` and `after` must be null, or valid for reading, with as many entries as they say, and
+///   nobody may write to them while the function runs.
+/// * `position` must be valid for reading and writing.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_caps_adjusted(
+    caps: *mut kvm_guest_cap,
+    before: *const kvm_cpuid_table,
+    after: *const kvm_cpuid_table,
+    position: *mut c_uint,
+) -> c_uint {
+    // SAFETY: The caller promises that there are as many entries, and that they don't change.
+    let ((_, before), (_, after)) = unsafe { (table(before), table(after)) };
+    // SAFETY: The caller promises that it can be read.
+    let from = unsafe { *position };
+    let pairs = before.iter().zip(after).enumerate().skip(from as usize);
+    let mut changed = pairs.filter(|(_, (before, after))| query::is_changed(before, after));
+    let Some((at, (before, after))) = changed.next() else {
+        return 0;
+    };
+
+    // SAFETY: The caller promises that it can be written.
+    unsafe { *position = (at as c_uint).wrapping_add(1) };
+    // SAFETY: The caller promises that there is room.
+    unsafe { record(caps, Answer::adjusted(before, after)) }
+}
+
+/// Tells what a table is refused for, and mends it: how much that is.
+///
+/// # Safety
+///
+/// `caps` must be as [`record()`] asks, `table` as [`table_mut()`] does.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_caps_mended(
+    caps: *mut kvm_guest_cap,
+    table: *mut kvm_cpuid_table,
+) -> c_uint {
+    // SAFETY: The caller promises that there are as many entries, for this function alone.
+    let (index, entries) = unsafe { table_mut(table) };
+
+    // SAFETY: The caller promises that there is room.
+    unsafe { record(caps, Answer::mended(entries, index)) }
+}
+
+/// Tells of components of XCR0 that take a permission: how many these are.
+///
+/// # Safety
+///
+/// `caps` must be as [`record()`] asks.
+#[export]
+pub(crate) unsafe extern "C" fn kvm_caps_forbidden(
+    caps: *mut kvm_guest_cap,
+    components: u64,
+) -> c_uint {
+    // SAFETY: The caller promises that there is room.
+    unsafe { record(caps, Answer::forbidden(components)) }
 }
 
 /// CPUID of this CPU.

@@ -145,6 +145,7 @@ pub(crate) struct GuestCaps(Words);
 impl GuestCaps {
     /// What both the host, `facts.kvm`, and guest CPUID, `facts.guest`, have, with the opt-outs
     /// applied.
+    #[inline(always)]
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
         let mut caps = Self(*facts.kvm);
 
@@ -183,6 +184,17 @@ pub(crate) struct Context<'a> {
     pub(crate) dynamic: u64,
 }
 
+/// The leaf that has the widths of addresses, that of linear ones in EAX[15:8].
+pub(crate) const SIZES: u32 = 0x8000_0008;
+
+/// The widths of linear addresses that KVM can virtualize, and the unspecified one.
+pub(crate) const LINEAR_WIDTHS: [u32; 3] = [0, 48, 57];
+
+/// The width of linear addresses, of that leaf's EAX.
+pub(crate) fn linear_width(eax: u32) -> u32 {
+    eax >> 8 & 0xff
+}
+
 /// Writes the vCPU's state to `entries`, which `index` is of, and derives what the vCPU may use,
 /// and all else.
 ///
@@ -201,9 +213,9 @@ pub(crate) fn derive(
 
     let entries = &*entries;
     let entry = |function, at| index.entry(entries, function, at);
-    let sizes = entry(0x8000_0008, None).map(|entry| entry.eax);
+    let sizes = entry(SIZES, None).map(|entry| entry.eax);
 
-    if !matches!(sizes.unwrap_or(0) >> 8 & 0xff, 0 | 48 | 57) {
+    if !LINEAR_WIDTHS.contains(&linear_width(sizes.unwrap_or(0))) {
         return Err(EINVAL);
     }
 

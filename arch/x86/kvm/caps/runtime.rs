@@ -30,6 +30,14 @@ pub(crate) struct Leaves {
     leaf_7: bool,
 }
 
+impl Leaves {
+    /// Guest CPUID has both.
+    pub(crate) const ALL: Self = Self {
+        leaf_1: true,
+        leaf_7: true,
+    };
+}
+
 /// Calls `each` with the features that follow the vCPU's state, where guest CPUID has their leaf,
 /// and whether the vCPU has them. `KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT` leaves MWAIT to guest CPUID
 /// alone.

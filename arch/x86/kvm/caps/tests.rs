@@ -42,6 +42,7 @@ mod host;
 mod leaves;
 mod optouts;
 mod policy;
+mod query;
 mod reference;
 mod runtime;
 mod vendor;

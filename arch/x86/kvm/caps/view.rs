@@ -8,7 +8,10 @@
 //! | -------------- | ------------------------------------------------------------------------ |
 //! | `unknown`      | guest CPUID asks for it, and it is no feature of the kernel's            |
 //! | `denied`       | guest CPUID asks for it, and KVM gives it to no guest: the policy's why  |
-//! | `host`         | guest CPUID asks for it, and KVM does not support it on this host        |
+//! | `host`         | guest CPUID asks for it, and the host's CPU lacks it                     |
+//! | `kernel`       | guest CPUID asks for it, and the host's kernel does not use it           |
+//! | `kvm`          | guest CPUID asks for it, and KVM, as it is configured, does not support  |
+//! |                | it on this host                                                          |
 //! | `runtime`      | KVM keeps it up to date as the vCPU's state changes                      |
 //! | `vcpus:verb`   | the opt-out that made a difference                                       |
 
@@ -34,6 +37,7 @@ use crate::{
         },
         policy::{
             self,
+            Missing,
             Row,
             Verb, //
         }, //
@@ -45,11 +49,11 @@ pub(crate) struct Line {
     /// 32 times the capability word, plus the bit.
     pub(crate) number: u32,
     /// The register that enumerates the feature.
-    leaf: Leaf,
+    pub(crate) leaf: Leaf,
     /// Its policy; none if it is no feature of the kernel's.
-    row: Option<&'static Row>,
+    pub(crate) row: Option<&'static Row>,
     /// Whether KVM supports it.
-    kvm: bool,
+    pub(crate) kvm: bool,
     /// Whether guest CPUID asks for it.
     pub(crate) guest: bool,
     /// Whether the vCPU may use it.
@@ -63,22 +67,18 @@ pub(crate) struct Line {
 pub(crate) enum Why {
     Unknown,
     Denied(&'static str),
-    Host,
+    Missing(Missing),
     Runtime,
     OptOut(&'static OptOut),
 }
 
 impl Line {
-    /// The line for a feature, by number, if guest CPUID asks for it or the vCPU may use it.
-    fn new(facts: &Facts<'_>, number: u32) -> Option<Self> {
+    /// The line for a feature, by number, if there is one.
+    pub(crate) fn new(facts: &Facts<'_>, number: u32) -> Option<Self> {
         let (word, bit) = ((number / u32::BITS) as usize, number % u32::BITS);
         let is_in = |words: &[u32]| words.get(word).is_some_and(|word| word >> bit & 1 != 0);
         let (kvm, guest, vcpu) = (is_in(facts.kvm), is_in(facts.guest), is_in(facts.vcpu));
         let leaf = LEAVES.get(word).copied().flatten()?;
-
-        if !guest && !vcpu {
-            return None;
-        }
 
         let row = policy::row_of(number);
         let why = match row {
@@ -86,12 +86,12 @@ impl Line {
             Some(row) if vcpu != (kvm && guest) => {
                 Some(optouts::row_of(&row.feature, facts).map_or(Why::Runtime, Why::OptOut))
             }
-            _ if vcpu => None,
+            _ if vcpu || kvm => None,
             None => Some(Why::Unknown),
             Some(row) => Some(match (row.verb, row.why()) {
                 (_, Some(why)) => Why::Denied(why),
                 (Verb::Runtime, _) => Why::Runtime,
-                _ => Why::Host,
+                _ => Why::Missing(row.missing(facts)),
             }),
         };
 
@@ -120,7 +120,9 @@ impl fmt::Display for Why {
         match self {
             Self::Unknown => f.write_str("unknown"),
             Self::Denied(_) => f.write_str("denied"),
-            Self::Host => f.write_str("host"),
+            Self::Missing(Missing::Cpu) => f.write_str("host"),
+            Self::Missing(Missing::Kernel) => f.write_str("kernel"),
+            Self::Missing(Missing::Kvm) => f.write_str("kvm"),
             Self::Runtime => f.write_str("runtime"),
             Self::OptOut(row) => {
                 let (vcpus, verb) = row.label();
@@ -134,7 +136,9 @@ impl fmt::Display for Why {
 /// The features that guest CPUID, `facts.guest`, asks for, or that the vCPU, `facts.vcpu`, may use,
 /// by their numbers from `from` on.
 pub(crate) fn lines<'a>(facts: &'a Facts<'_>, from: u32) -> impl Iterator<Item = Line> + 'a {
-    (from..LEAVES.len() as u32 * u32::BITS).filter_map(|number| Line::new(facts, number))
+    (from..LEAVES.len() as u32 * u32::BITS)
+        .filter_map(|number| Line::new(facts, number))
+        .filter(|line| line.guest || line.vcpu)
 }
 
 /// Prints a table of them.

@@ -144,7 +144,8 @@ impl OptOut {
         Self { conditions, ..self }
     }
 
-    const fn is_emulated(&self) -> bool {
+    /// Whether KVM emulates the feature, where the conditions hold.
+    pub(crate) const fn is_emulated(&self) -> bool {
         matches!(self.verb, Verb::Advertised | Verb::Hidden)
     }
 
@@ -165,6 +166,19 @@ impl OptOut {
         };
 
         (on, verb)
+    }
+
+    /// Whether guest CPUID has no say.
+    pub(crate) const fn is_exact(&self) -> bool {
+        matches!(self.verb, Verb::Exactly)
+    }
+
+    /// The feature, by number, for lack of which the row keeps a vCPU from its own.
+    pub(crate) fn lacks(&self, facts: &Facts<'_>) -> Option<u32> {
+        self.conditions
+            .iter()
+            .filter(|condition| !condition.holds(facts))
+            .find_map(|condition| condition.of_vcpu().into_iter().flatten().next())
     }
 
     /// Whether the row is for such a vCPU.
@@ -196,6 +210,7 @@ impl OptOut {
 
 /// Makes the exceptions for a vCPU to `caps`, what both the host and guest CPUID have, in the order
 /// of the rows.
+#[inline(always)]
 pub(crate) fn apply(facts: &Facts<'_>, caps: &mut Words) {
     for row in OPT_OUTS.iter().filter(|row| row.is_for(facts.flags)) {
         row.apply(facts, caps);

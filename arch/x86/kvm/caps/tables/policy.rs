@@ -553,6 +553,17 @@ pub(crate) enum Verb {
     Denied,
 }
 
+/// Who does not have what KVM needs to support a feature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The host's CPU.
+    Cpu,
+    /// The host's kernel, which does not use it.
+    Kernel,
+    /// KVM, as it is configured, or what else the host has.
+    Kvm,
+}
+
 /// What else a row says.
 #[derive(Clone, Copy)]
 enum More {
@@ -792,8 +803,8 @@ impl Row {
         matches!(self.more, More::Nothing | More::Why(_))
     }
 
-    /// Whether the verb alone lets KVM support the feature.
-    fn applies(&self, host: &Facts<'_>) -> bool {
+    /// What the verb misses, if it does not let KVM support the feature by itself.
+    fn misses(&self, host: &Facts<'_>) -> Option<Missing> {
         let feature = &self.feature;
         let cpu = feature.is_in(host.cpu);
         let kernel = feature.is_kept_in(host.kernel);
@@ -801,20 +812,26 @@ impl Row {
         let left_on = feature.word() >= NCAPINTS || kernel;
 
         match self.verb {
-            Verb::Native | Verb::Aliased => cpu && left_on,
-            Verb::Scattered => cpu && kernel,
-            Verb::Synthesized => kernel,
-            Verb::Passthrough => cpu,
-            Verb::Emulated => true,
+            Verb::Native | Verb::Aliased | Verb::Scattered | Verb::Passthrough if !cpu => {
+                Some(Missing::Cpu)
+            }
+            Verb::Native | Verb::Aliased if !left_on => Some(Missing::Kernel),
+            Verb::Scattered | Verb::Synthesized if !kernel => Some(Missing::Kernel),
             // A vendor's conditions are to be added.
-            Verb::Vendor | Verb::Runtime | Verb::Denied => false,
+            Verb::Vendor | Verb::Runtime | Verb::Denied => Some(Missing::Kvm),
+            _ => None,
         }
+    }
+
+    /// Why KVM does not support the feature on `host`, where it doesn't.
+    pub(crate) fn missing(&self, host: &Facts<'_>) -> Missing {
+        self.misses(host).unwrap_or(Missing::Kvm)
     }
 
     /// Whether KVM supports the feature on `host`, and whether that is sane, i.e. has what the row
     /// expects.
     pub(crate) fn judge(&self, host: &Facts<'_>) -> (bool, bool) {
-        self.more.judge(self.applies(host), host)
+        self.more.judge(self.misses(host).is_none(), host)
     }
 }
 
@@ -825,7 +842,13 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
 
 /// The row of the feature with a number, none if not even the kernel knows it.
 pub(crate) fn row_of(number: u32) -> Option<&'static Row> {
-    rows().find(|row| row.feature.number() == number)
+    let word = (number / u32::BITS) as usize;
+
+    POLICY
+        .iter()
+        .find(|block| block.first().is_some_and(|row| row.feature.word() == word))?
+        .iter()
+        .find(|row| row.feature.number() == number)
 }
 
 /// The features that KVM asks for: those that have a row, and are not just denied.

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What userspace is told of CPUID when it asks first.
+
+use kernel::prelude::*;
+
+use super::{
+    entry,
+    index,
+    is_same,
+    kernel,
+    words,
+    Random,
+    AT_RESET,
+    EVERYTHING,
+    INDEXED,
+    NO_KERNEL,
+    SIZES, //
+};
+use crate::{
+    c::Entry,
+    cpufeature::{
+        feature::*,
+        Feature,
+        Leaf,
+        Words,
+        NR_KVM_CPU_CAPS, //
+    },
+    cpuid::reg_mut,
+    facts::{
+        Facts,
+        Flag,
+        Flags,
+        NOTHING, //
+    },
+    guest::{
+        self,
+        derive,
+        Context, //
+    },
+    query::{
+        Answer,
+        Bounds,
+        Rule,
+        Verdict, //
+    },
+    tables::policy::{
+        self,
+        Missing, //
+    },
+    view::Why, //
+};
+
+/// What is told of one feature of a vCPU at reset that asks for some features and may use others.
+fn told(facts: &Facts<'_>, feature: &Feature) -> Option<Answer> {
+    let bounds = Bounds::new(facts, &AT_RESET);
+    let answer = Answer::list(facts, &bounds, feature.word(), true)
+        .find(|answer| 1 << answer.lsb == feature.mask());
+
+    answer
+}
+
+/// Does to an entry what a record says.
+fn put(entry: &mut Entry, answer: &Answer) {
+    let reg = reg_mut(entry, answer.leaf.reg);
+    let mask = (1u64 << answer.width).wrapping_sub(1) as u32;
+
+    assert_eq!(*reg >> answer.lsb & mask, answer.asked);
+    *reg = *reg & !(mask << answer.lsb) | answer.value << answer.lsb;
+}
+
+#[kunit_tests(kvm_caps_query)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_feature_has_its_rule() {
+        let kvm = words(&[AVX, GBPAGES, XSAVE, XSAVES, APIC, RDTSCP]);
+        let kernel = kernel(&[AVX, GBPAGES, XSAVE, XSAVES, RDTSCP]);
+        let facts = Facts {
+            kvm: &kvm,
+            kernel: &kernel,
+            cpu: &words(&[AVX, SMEP, GBPAGES, XSAVE, XSAVES, PCID, AVX2]),
+            flags: Flag::Svm | Flag::Tdp,
+            ..Facts::NONE
+        };
+        #[rustfmt::skip]
+        let cases = [
+            (AVX,     Rule::LowerSafe, 0, 1),
+            (MOVBE,   Rule::LowerSafe, 0, 1),
+            (RDPID,   Rule::LowerSafe, 0, 1),
+            (MWAIT,   Rule::LowerSafe, 0, 1),
+            (GBPAGES, Rule::Fixed,     1, 1),
+            (XSAVES,  Rule::Fixed,     0, 1),
+            (APIC,    Rule::Fixed,     1, 1),
+            (OSXSAVE, Rule::Fixed,     0, 0),
+            (DSCPL,   Rule::Denied,    0, 0),
+            (SMEP,    Rule::Absent,    0, 0),
+            (SMAP,    Rule::Absent,    0, 0),
+        ];
+
+        for (feature, rule, lowest, highest) in cases {
+            assert!(told(&facts, &feature).is_some_and(|told| {
+                told.rule == rule && told.lowest == lowest && told.highest == highest
+            }));
+        }
+        assert!(told(&facts, &GBPAGES).is_some_and(|told| told.is_usable && told.host));
+        assert!(told(&facts, &AVX).is_some_and(|told| !told.is_usable && told.is_supported));
+        assert!(told(&facts, &MOVBE).is_some_and(|told| !told.is_supported && !told.host));
+    }
+
+    /// The host's CPU lacks SMAP, its kernel doesn't use SMEP, and INVPCID takes more than both.
+    #[test]
+    fn what_is_missing_is_told() {
+        let facts = Facts {
+            kernel: &kernel(&[INVPCID]),
+            cpu: &words(&[SMEP, INVPCID]),
+            flags: Flag::Vmx.into(),
+            ..Facts::NONE
+        };
+        let cases = [
+            (SMAP, Missing::Cpu),
+            (SMEP, Missing::Kernel),
+            (INVPCID, Missing::Kvm),
+        ];
+
+        for (feature, missing) in cases {
+            assert!(told(&facts, &feature).is_some_and(|told| {
+                matches!(told.why, Some(Why::Missing(why)) if why == missing)
+            }));
+        }
+    }
+
+    #[test]
+    fn what_a_feature_lacks_is_told() {
+        let kvm = words(&[XSAVE, XSAVES, V_VMSAVE_VMLOAD]);
+        let guest = words(&[XSAVES, V_VMSAVE_VMLOAD]);
+        let xsave = XSAVE.leaf().map(|leaf: Leaf| (leaf, XSAVE.mask()));
+        let lacks = |flag: Flag, feature| {
+            let facts = Facts {
+                kvm: &kvm,
+                kernel: &kernel(&[XSAVES]),
+                guest: &guest,
+                flags: Flags::from(flag),
+                ..Facts::NONE
+            };
+
+            told(&facts, &feature).map(|told| {
+                assert!(told.verdict == Verdict::Withheld);
+                assert!(matches!(told.why, Some(Why::OptOut(_))));
+                told.lacks.map(|(leaf, bit)| (leaf, 1 << bit))
+            })
+        };
+
+        assert!(lacks(Flag::Vmx, XSAVES) == Some(xsave));
+        assert!(lacks(Flag::Svm, XSAVES) == Some(xsave));
+        // It is the vendor.
+        assert!(lacks(Flag::Svm, V_VMSAVE_VMLOAD) == Some(None));
+    }
+
+    #[test]
+    fn permissions_are_of_components() {
+        assert!(Answer::forbidden(1 << 18 | 1 << 33)
+            .map(|told| (told.leaf.reg as u32, told.lsb))
+            .eq([(0, 18), (3, 1)]));
+        assert!(Answer::forbidden(0).next().is_none());
+    }
+
+    /// Thousands of tables, vCPUs and hosts: what is refused, written over, withheld and given is
+    /// what is told, and no more.
+    #[test]
+    fn what_is_told_is_what_is_done() -> Result {
+        const TABLES: u32 = 3000;
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
+        let mut entries = KVec::new();
+        let mut before = KVec::new();
+        let (mut refused, mut adjusted, mut withheld, mut ignored) = (0, 0, 0, 0);
+
+        for _ in 0..TABLES {
+            let mut kvm = NOTHING;
+            let mut cpu = NOTHING;
+            let mut kernel = NO_KERNEL;
+
+            // What KVM gives to nobody is in no host.
+            for row in policy::rows().filter(|row| row.why().is_none()) {
+                row.feature.set_in(&mut kvm, random.flip());
+            }
+            cpu.iter_mut().for_each(|word| *word = random.next());
+            kernel.iter_mut().for_each(|word| *word = random.next());
+
+            let runtime = random.runtime();
+            let context = Context {
+                facts: Facts {
+                    kvm: &kvm,
+                    cpu: &cpu,
+                    kernel: &kernel,
+                    flags: random.flags(),
+                    ..Facts::NONE
+                },
+                runtime: &runtime,
+                sizes: &SIZES,
+                xcr0: !0,
+                xss: !0,
+                dynamic: 0,
+            };
+
+            entries.clear();
+            for _ in 0..random.one_of(&[0, 1, 5, 31, 60]) {
+                entries.push(random.entry(), GFP_KERNEL)?;
+            }
+
+            let index = index(&entries);
+
+            before.clear();
+            before.extend_from_slice(&entries, GFP_KERNEL)?;
+
+            let is_refused = derive(&context, &mut before, &index).is_err();
+            let mended = Answer::mended(&mut entries, &index);
+
+            assert!(mended.is_some() == is_refused);
+            refused += u32::from(is_refused);
+            before.clear();
+            before.extend_from_slice(&entries, GFP_KERNEL)?;
+
+            let (caps, _) = derive(&context, &mut entries, &index)?;
+
+            for (before, after) in before.iter_mut().zip(&entries) {
+                let was = *before;
+
+                for answer in Answer::adjusted(&was, after) {
+                    assert!(answer.verdict == Verdict::Adjusted && answer.asked != answer.value);
+                    put(before, &answer);
+                    adjusted += 1;
+                }
+            }
+            assert!(is_same(&before, &entries));
+
+            let asked = guest::asked(&entries, &index);
+            let facts = Facts {
+                guest: &asked,
+                vcpu: caps.words(),
+                ..context.facts
+            };
+            let bounds = Bounds::new(&context.facts, &runtime);
+            let mut replayed = asked;
+
+            for (number, word) in replayed.iter_mut().enumerate() {
+                for answer in Answer::list(&facts, &bounds, number, false) {
+                    match answer.verdict {
+                        Verdict::Withheld => withheld += 1,
+                        _ => ignored += 1,
+                    }
+                    assert_eq!(*word >> answer.lsb & 1, answer.asked);
+                    *word ^= (answer.asked ^ answer.value) << answer.lsb;
+                }
+                for answer in Answer::list(&facts, &bounds, number, true) {
+                    assert!(answer.value <= answer.highest);
+                    match answer.rule {
+                        Rule::Reserved | Rule::Denied | Rule::Absent => {
+                            assert!(answer.highest == 0);
+                        }
+                        Rule::LowerSafe => assert!(answer.lowest == 0 && answer.highest == 1),
+                        _ => (),
+                    }
+                }
+            }
+            assert!(replayed == *caps.words());
+        }
+        // Else it says little.
+        assert!(refused > 5 && adjusted > TABLES / 2);
+        assert!(withheld > TABLES && ignored > TABLES / 10);
+        Ok(())
+    }
+
+    /// A vCPU has no less than it must have, either.
+    #[test]
+    fn what_is_asked_is_within_bounds() -> Result {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+
+        for _ in 0..200 {
+            let kvm: Words = EVERYTHING.map(|_| random.next());
+            let kernel = NO_KERNEL.map(|_| random.next());
+            let context = Context {
+                facts: Facts {
+                    kvm: &kvm,
+                    kernel: &kernel,
+                    flags: random.flags(),
+                    ..Facts::NONE
+                },
+                runtime: &AT_RESET,
+                sizes: &SIZES,
+                xcr0: 0,
+                xss: 0,
+                dynamic: 0,
+            };
+            let mut entries = [
+                entry(1, 0, 0, random.next()),
+                entry(7, 0, INDEXED, random.next()),
+                entry(0xd, 1, INDEXED, random.next()),
+                entry(0x8000_0001, 0, 0, random.next()),
+            ];
+            let index = index(&entries);
+            let bounds = Bounds::new(&context.facts, &AT_RESET);
+            let (caps, _) = derive(&context, &mut entries, &index)?;
+
+            for word in 0..NR_KVM_CPU_CAPS {
+                let of = |words: &Words| words.get(word).copied().unwrap_or(0);
+
+                assert!(of(&bounds.lowest) & !of(caps.words()) == 0);
+                assert!(of(caps.words()) & !of(&bounds.highest) == 0);
+            }
+        }
+        assert!(Bounds::new(&Facts::NONE, &AT_RESET).lowest == words(&[APIC]));
+        Ok(())
+    }
+}

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test what KVM_GUEST_CAPS says of CPUID: that what it lists is what the host, KVM and vCPUs have;
+ * that what it says of random tables, of a VM without vCPUs, is what KVM_SET_CPUID2 then does with
+ * them, and what the vCPU has; and bad requests.
+ *
+ * usage: guest_caps_query_test [TABLES [SEED]]
+ */
+#include <stdlib.h>
+
+#include "kvm_util.h"
+#include "kselftest.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define MAX_CAPS	2048
+#define MAX_ENTRIES	256
+/* What no record begins with. */
+#define GUARD		0x5a
+
+#define INDEXED		KVM_CPUID_FLAG_SIGNIFCANT_INDEX
+#define PV_LEAF		0x40000001
+#define SIZES_LEAF	0x80000008
+#define XTILE_DATA	BIT(18)
+
+static struct kvm_guest_cap caps[MAX_CAPS + 1], reads[MAX_CAPS];
+static struct kvm_cpuid2 *table, *got;
+static unsigned long nr_tables = 250;
+
+static int query(int fd, u32 op, const struct kvm_cpuid2 *asked, struct kvm_guest_cap *to, u32 *nr)
+{
+	struct kvm_guest_caps query = {
+		.op = op,
+		.asked = asked ? (u64)asked->entries : 0,
+		.caps = (u64)to,
+		.nr_asked = asked ? asked->nent : 0,
+		.nr_caps = *nr,
+		.cap_size = sizeof(*to),
+	};
+	int ret = ioctl(fd, KVM_GUEST_CAPS, &query);
+
+	*nr = query.nr_caps;
+	return ret;
+}
+
+/* All there is. */
+static u32 query_all(int fd, u32 op, const struct kvm_cpuid2 *asked, struct kvm_guest_cap *to)
+{
+	u32 nr = MAX_CAPS;
+
+	TEST_ASSERT(!query(fd, op, asked, to, &nr), "KVM_GUEST_CAPS %u: %s", op, strerror(errno));
+	return nr;
+}
+
+/* The register of an entry that a record is about. */
+static u32 *reg(struct kvm_cpuid_entry2 *e, const struct kvm_guest_cap *cap)
+{
+	return &(&e->eax)[cap->lsb / 32];
+}
+
+static u32 get(struct kvm_cpuid_entry2 *e, const struct kvm_guest_cap *cap)
+{
+	return *reg(e, cap) >> cap->lsb % 32 & ~0u >> (32 - cap->width);
+}
+
+static void put(struct kvm_cpuid_entry2 *e, const struct kvm_guest_cap *cap, u32 value)
+{
+	*reg(e, cap) ^= (get(e, cap) ^ value) << cap->lsb % 32;
+}
+
+/* The first entry with that id. */
+static struct kvm_cpuid_entry2 *entry(struct kvm_cpuid2 *cpuid, u64 id)
+{
+	for (u32 i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		if (KVM_GUEST_CAP_CPUID(e->function, e->flags & INDEXED ? e->index : 0) == id)
+			return e;
+	}
+	return NULL;
+}
+
+/* The entry that answers for a feature; other than above, any index does if it isn't flagged. */
+static struct kvm_cpuid_entry2 *answer(struct kvm_cpuid2 *cpuid, u64 id)
+{
+	for (u32 i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		if (e->function == id >> 32 && (!(e->flags & INDEXED) || e->index == (u32)id))
+			return e;
+	}
+	return NULL;
+}
+
+static void set(struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *cpuid, int error)
+{
+	int ret = __vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
+
+	TEST_ASSERT(ret ? errno == error : !error, "KVM_SET_CPUID2: errno %d, not %d",
+		    ret ? errno : 0, error);
+}
+
+static void make_entry(struct kvm_cpuid2 *cpuid, u32 function, u32 index, u32 flags)
+{
+	cpuid->entries[cpuid->nent++] = (struct kvm_cpuid_entry2) {
+		.function = function, .index = index, .flags = flags,
+	};
+}
+
+static void put_text(struct kvm_cpuid_entry2 *e, const char *ebx, const char *ecx, const char *edx)
+{
+	memcpy(&e->ebx, ebx, 4);
+	memcpy(&e->ecx, ecx, 4);
+	memcpy(&e->edx, edx, 4);
+}
+
+static bool is_bit(const struct kvm_guest_cap *cap, u32 function, u32 bit)
+{
+	return cap->id == KVM_GUEST_CAP_CPUID(function, 0) && cap->lsb == bit;
+}
+
+static void check_listed(const struct kvm_guest_cap *cap, struct kvm_cpuid2 *supported,
+			 struct kvm_cpuid2 *emulated)
+{
+	struct kvm_cpuid_entry2 host, *e;
+	u32 function = cap->id >> 32;
+	u32 last = 0;
+
+	TEST_ASSERT(cap->width == 1 && cap->lsb < 128 && cap->rule <= KVM_GUEST_CAP_LOWER_SAFE &&
+		    cap->why <= KVM_GUEST_CAP_LACKING && cap->verdict == KVM_GUEST_CAP_TAKEN &&
+		    cap->lowest <= cap->highest && cap->limit == cap->highest &&
+		    cap->asked == cap->highest && cap->value == cap->highest &&
+		    cap->possible == (BIT(cap->lowest) | BIT(cap->highest)),
+		    "%llx[%u] makes no sense", cap->id, cap->lsb);
+
+	if (function >> 16 == 0 || function >> 16 == 0x8000 || function >> 16 == 0xc000)
+		__cpuid(function & 0xffff0000, 0, &last, &host.ebx, &host.ecx, &host.edx);
+	memset(&host, 0, sizeof(host));
+	if (function <= last)
+		__cpuid(function, cap->id, &host.eax, &host.ebx, &host.ecx, &host.edx);
+	/* OSXSAVE is what the kernel made of CR4 meanwhile. */
+	TEST_ASSERT(cap->host == get(&host, cap) || is_bit(cap, 1, 64 + 27),
+		    "%llx[%u]: the host's is %llu", cap->id, cap->lsb, cap->host);
+
+	/* KVM may support a feature of a leaf that is behind the host's last. */
+	e = entry(supported, cap->id);
+	TEST_ASSERT(!e || !!(cap->flags & KVM_GUEST_CAP_SUPPORTED) == get(e, cap),
+		    "%llx[%u] is supported, or not", cap->id, cap->lsb);
+	e = entry(emulated, cap->id);
+	if (function && e && get(e, cap) && !(cap->flags & KVM_GUEST_CAP_SUPPORTED))
+		TEST_ASSERT(cap->why == KVM_GUEST_CAP_EMULATED && cap->highest,
+			    "%llx[%u] is emulated", cap->id, cap->lsb);
+
+	switch (cap->rule) {
+	case KVM_GUEST_CAP_RESERVED:
+	case KVM_GUEST_CAP_DENIED:
+	case KVM_GUEST_CAP_ABSENT:
+		TEST_ASSERT(!cap->highest && !cap->flags && (cap->rule != KVM_GUEST_CAP_ABSENT ||
+			    (cap->why >= KVM_GUEST_CAP_NO_CPU &&
+			     cap->why <= KVM_GUEST_CAP_NO_KVM)), "%llx[%u] isn't there", cap->id,
+			    cap->lsb);
+		break;
+	case KVM_GUEST_CAP_FIXED:
+		TEST_ASSERT(!(cap->flags & KVM_GUEST_CAP_WRITABLE) &&
+			    cap->why == (cap->flags & KVM_GUEST_CAP_USABLE ?
+					 KVM_GUEST_CAP_FORCED : KVM_GUEST_CAP_RUNTIME),
+			    "%llx[%u] is fixed", cap->id, cap->lsb);
+		break;
+	default:
+		TEST_ASSERT(cap->flags & KVM_GUEST_CAP_WRITABLE && cap->lowest < cap->highest,
+			    "%llx[%u] is userspace's choice", cap->id, cap->lsb);
+	}
+}
+
+/* Ask for all that is listed, or nothing, and see that the vCPU has as much as it said. */
+static void test_list(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
+{
+	struct kvm_cpuid2 *supported = allocate_kvm_cpuid2(MAX_ENTRIES);
+	struct kvm_cpuid2 *emulated = allocate_kvm_cpuid2(MAX_ENTRIES);
+	u32 nr = query_all(vm->fd, KVM_GUEST_CAPS_LIST, NULL, caps);
+
+	memset(emulated->entries, 0, MAX_ENTRIES * sizeof(*emulated->entries));
+	kvm_ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, supported);
+	kvm_ioctl(vm->kvm_fd, KVM_GET_EMULATED_CPUID, emulated);
+
+	table->nent = 0;
+	make_entry(table, 0, 0, 0);
+	put_text(&table->entries[0], "Auth", "cAMD", "enti");
+	for (u32 n = 0; n < nr; n++) {
+		check_listed(&caps[n], supported, emulated);
+		if (!entry(table, caps[n].id))
+			make_entry(table, caps[n].id >> 32, caps[n].id, INDEXED);
+		*reg(entry(table, caps[n].id), &caps[n]) = ~0;
+	}
+	for (int has_all = 1; has_all >= 0; has_all--) {
+		set(vcpu, table, 0);
+		TEST_ASSERT_EQ(query_all(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, reads), nr);
+		for (u32 n = 0; n < nr; n++) {
+			const struct kvm_guest_cap *is = &reads[n], *can = &caps[n];
+
+			TEST_ASSERT(is->id == can->id && is->lsb == can->lsb &&
+				    is->flags == can->flags && is->rule == can->rule,
+				    "%llx[%u] is listed otherwise", is->id, is->lsb);
+			TEST_ASSERT(is->value == (has_all ? can->highest : can->lowest),
+				    "%llx[%u] is %llu", is->id, is->lsb, is->value);
+		}
+		for (u32 i = 1; i < table->nent; i++)
+			memset(&table->entries[i].eax, 0, 4 * sizeof(u32));
+	}
+	free(supported);
+	free(emulated);
+}
+
+static u32 any(u32 limit)
+{
+	return random() % limit;
+}
+
+static u32 any32(void)
+{
+	return (u32)random() << 16 ^ random();
+}
+
+/* A table not unlike those that VMMs make, and now and then one that none would make. */
+static void make_table(void)
+{
+	static const u32 functions[] = {
+		0, 1, 7, 7, 0xd, 0xd, 0x12, 0x24, 0x40000000, PV_LEAF, 0x40000100, 0x40000101,
+		0x80000000, 0x80000001, SIZES_LEAF, 0x8000000a, 0x80000021, 0xc0000001,
+	};
+	const struct kvm_cpuid2 *supported = kvm_get_supported_cpuid();
+	bool is_odd = !any(4);
+
+	memcpy(table, supported, kvm_cpuid2_size(supported->nent));
+	for (u32 more = any(6); more; more--) {
+		u32 function = functions[any(ARRAY_SIZE(functions))];
+		struct kvm_cpuid_entry2 *e = &table->entries[table->nent];
+
+		make_entry(table, function, is_odd ? any(3) : 0,
+			   function == 0xd || any(2) ? INDEXED : 0);
+		e->eax = any32();
+		e->ebx = any32();
+		e->ecx = any32();
+		e->edx = any32();
+		if (function == SIZES_LEAF && any(8))
+			e->eax = 48 << 8 | 40;
+		if ((function & ~0x100) == 0x40000000)
+			put_text(e, "KVMK", "VMKV", "M\0\0\0");
+	}
+	for (u32 changes = any(12); changes; changes--) {
+		struct kvm_cpuid_entry2 *e = &table->entries[any(table->nent)];
+		u32 *word = &(&e->eax)[any(4)];
+
+		/* Widths of addresses would be refused too often. */
+		if (e->function == SIZES_LEAF && word == &e->eax)
+			*word ^= BIT(any(8)) | (any(8) ? 0 : BIT(8 + any(8)));
+		else
+			*word ^= any(3) ? BIT(any(32)) : any32();
+		if (!any(4) && e->function == 0)
+			put_text(e, "Auth", "cAMD", "enti");
+	}
+	/* Without permission for AMX the table is refused for its data. */
+	for (u32 i = 0; i < table->nent; i++) {
+		if (table->entries[i].function == 0xd && any(8))
+			table->entries[i].eax &= ~XTILE_DATA;
+	}
+	for (u32 swaps = is_odd ? any(8) : 0; swaps; swaps--) {
+		u32 a = any(table->nent), b = any(table->nent);
+		struct kvm_cpuid_entry2 e = table->entries[a];
+
+		table->entries[a] = table->entries[b];
+		table->entries[b] = e;
+	}
+	table->nent -= any(3) ? 0 : any(table->nent + 1);
+}
+
+/* CR4's bits follow from what the vCPU may use. */
+static void check_effects(struct kvm_vcpu *vcpu, u32 nr)
+{
+	static const struct {
+		u32 bit;
+		u64 cr4;
+	} effects[] = {
+		{ 32 + 0, X86_CR4_FSGSBASE }, { 32 + 7, X86_CR4_SMEP }, { 32 + 20, X86_CR4_SMAP },
+		{ 64 + 2, X86_CR4_UMIP }, { 64 + 3, X86_CR4_PKE },
+	};
+	struct kvm_sregs old, sregs;
+
+	vcpu_sregs_get(vcpu, &old);
+	for (u32 n = 0; n < nr; n++) {
+		for (int i = 0; i < ARRAY_SIZE(effects); i++) {
+			if (!is_bit(&reads[n], 7, effects[i].bit))
+				continue;
+			sregs = old;
+			sregs.cr4 |= effects[i].cr4;
+			TEST_ASSERT((_vcpu_sregs_set(vcpu, &sregs) == 0) == reads[n].value,
+				    "CR4 %llx is not as %llu", (unsigned long long)effects[i].cr4,
+				    reads[n].value);
+			vcpu_sregs_set(vcpu, &old);
+		}
+	}
+}
+
+static void test_table(int vm_fd, struct kvm_vcpu *vcpu)
+{
+	u32 nr, nr_reads, n, room, all;
+	struct kvm_cpuid_entry2 *e = NULL;
+	int error = 0;
+
+	make_table();
+	nr = query_all(vm_fd, KVM_GUEST_CAPS_CHECK, table, caps);
+	room = any(nr + 1);
+	all = room;
+	TEST_ASSERT(query(vm_fd, KVM_GUEST_CAPS_CHECK, table, reads, &all) ==
+		    (room < nr ? -1 : 0) && all == nr && !memcmp(reads, caps, room * sizeof(*caps)),
+		    "%u records of %u, or %u", room, nr, all);
+
+	for (n = 0; n < nr; n++) {
+		if (caps[n].verdict == KVM_GUEST_CAP_REFUSED)
+			error = EINVAL;
+		else if (caps[n].verdict == KVM_GUEST_CAP_FORBIDDEN && !error)
+			error = EPERM;
+	}
+	set(vcpu, table, error);
+
+	/* What is refused is so no longer with the nearest values, and the rest is as told. */
+	for (n = 0; n < nr; n++) {
+		const struct kvm_guest_cap *cap = &caps[n];
+
+		if (cap->verdict != KVM_GUEST_CAP_REFUSED &&
+		    cap->verdict != KVM_GUEST_CAP_FORBIDDEN)
+			break;
+		e = cap->verdict == KVM_GUEST_CAP_REFUSED ? entry(table, cap->id) :
+							    answer(table, cap->id);
+		TEST_ASSERT(e && get(e, cap) == cap->asked, "%llx[%u] isn't asked", cap->id,
+			    cap->lsb);
+		put(e, cap, cap->value);
+	}
+	if (error)
+		set(vcpu, table, 0);
+
+	/* KVM writes to entries what it said that it would. */
+	for (; n < nr && caps[n].verdict == KVM_GUEST_CAP_ADJUSTED; n++) {
+		const struct kvm_guest_cap *cap = &caps[n];
+
+		e = entry(table, cap->id);
+		TEST_ASSERT(e && get(e, cap) == cap->asked && cap->asked != cap->value,
+			    "%llx[%u] isn't asked", cap->id, cap->lsb);
+		put(e, cap, cap->value);
+	}
+	got->nent = MAX_ENTRIES;
+	vcpu_ioctl(vcpu, KVM_GET_CPUID2, got);
+	TEST_ASSERT_EQ(got->nent, table->nent);
+	for (u32 i = 0; i < got->nent; i++)
+		TEST_ASSERT(!memcmp(&got->entries[i], &table->entries[i], sizeof(got->entries[i])),
+			    "entry %u, %x.%x, is not as told", i, got->entries[i].function,
+			    got->entries[i].index);
+
+	/* The vCPU has what it said that it would have. */
+	nr_reads = query_all(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, reads);
+	for (u32 i = 0; i < nr_reads; i++) {
+		const struct kvm_guest_cap *cap = &reads[i];
+
+		if (!i || cap->id != cap[-1].id)
+			e = answer(got, cap->id);
+		TEST_ASSERT_EQ(cap->asked, e ? get(e, cap) : 0);
+		if (cap->verdict == KVM_GUEST_CAP_TAKEN) {
+			TEST_ASSERT_EQ(cap->asked, cap->value);
+			continue;
+		}
+		TEST_ASSERT_EQ(cap->verdict, cap->asked ? KVM_GUEST_CAP_WITHHELD :
+							  KVM_GUEST_CAP_IGNORED);
+		TEST_ASSERT(n < nr && !memcmp(&caps[n], cap, sizeof(*cap)),
+			    "%llx[%u] is not as told, but %llu of %llu", cap->id, cap->lsb,
+			    cap->value, cap->asked);
+		n++;
+	}
+	TEST_ASSERT(n == nr, "%u records are about nothing", nr - n);
+	if (!any(16))
+		check_effects(vcpu, nr_reads);
+}
+
+static const struct config {
+	const char *name;
+	u32 cap;
+	u64 arg;
+	bool has_irqchip;
+} configs[] = {
+	{ "plain" },
+	{ "with an interrupt controller", .has_irqchip = true },
+	{ "MWAIT follows IA32_MISC_ENABLE", KVM_CAP_DISABLE_QUIRKS2,
+	  KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT },
+	{ "HLT doesn't exit", KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_HLT },
+};
+
+static struct kvm_vm *create(const struct config *config)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+
+	if (config->has_irqchip)
+		vm_create_irqchip(vm);
+	if (config->cap)
+		vm_enable_cap(vm, config->cap, config->arg);
+	return vm;
+}
+
+static void test_config(const struct config *config)
+{
+	struct kvm_vm *asked, *vm;
+	struct kvm_vcpu *vcpu;
+
+	if (config->cap && !(kvm_check_cap(config->cap) & config->arg)) {
+		ksft_test_result_skip("%s\n", config->name);
+		return;
+	}
+	asked = create(config);
+	vm = create(config);
+	vcpu = __vm_vcpu_add(vm, 0);
+
+	test_list(asked, vcpu);
+	for (unsigned long n = 0; n < nr_tables; n++)
+		test_table(any(8) ? asked->fd : vm->fd, vcpu);
+
+	kvm_vm_free(asked);
+	kvm_vm_free(vm);
+	ksft_test_result_pass("%s\n", config->name);
+}
+
+static void expect(const char *what, int error, int fd, struct kvm_guest_caps query)
+{
+	int ret = ioctl(fd, KVM_GUEST_CAPS, &query);
+
+	TEST_ASSERT(ret ? errno == error : !error, "%s: errno %d, not %d", what, ret ? errno : 0,
+		    error);
+}
+
+static void test_bad_requests(void)
+{
+	const struct kvm_guest_caps good = {
+		.op = KVM_GUEST_CAPS_CHECK, .asked = (u64)table->entries, .nr_asked = 1,
+		.caps = (u64)caps, .nr_caps = MAX_CAPS, .cap_size = sizeof(*caps),
+	};
+	struct kvm_guest_caps q = good;
+	struct kvm_vm *vm = vm_create_barebones();
+	struct kvm_vcpu *vcpu = __vm_vcpu_add(vm, 0);
+	const struct kvm_cpuid2 *supported = kvm_get_supported_cpuid();
+	u32 all, nr;
+
+	vcpu_ioctl(vcpu, KVM_SET_CPUID2, supported);
+	memset(table->entries, 0, MAX_ENTRIES * sizeof(*table->entries));
+
+	expect("nothing wrong", 0, vm->fd, good);
+	expect("a check of a vCPU", EINVAL, vcpu->fd, good);
+#define WITH(what, error, field, val) \
+	do { q = good; q.field = val; expect(what, error, vm->fd, q); } while (0)
+	WITH("nothing asked", 0, nr_asked, 0);
+	WITH("as much as there may be", 0, nr_asked, KVM_GUEST_CAPS_MAX_ASKED);
+	WITH("no such operation", EINVAL, op, KVM_GUEST_CAPS_READ + 1);
+	WITH("reading a VM", EINVAL, op, KVM_GUEST_CAPS_READ);
+	WITH("a list of what is asked", EINVAL, op, KVM_GUEST_CAPS_LIST);
+	WITH("flags", EINVAL, flags, 1);
+	WITH("reserved words", EINVAL, reserved[8], 1);
+	WITH("short records", EINVAL, cap_size, sizeof(*caps) - 1);
+	WITH("long records", EINVAL, cap_size, getpagesize() + 1);
+	WITH("too many", EINVAL, nr_asked, KVM_GUEST_CAPS_MAX_ASKED + 1);
+	WITH("far too many", EINVAL, nr_asked, -1);
+	WITH("beyond memory", EFAULT, asked, -4096UL);
+	WITH("entries nowhere", EFAULT, asked, 0);
+	q = (struct kvm_guest_caps) { .cap_size = sizeof(*caps), .nr_caps = 1 };
+	expect("records nowhere", EFAULT, vm->fd, q);
+	q.op = KVM_GUEST_CAPS_READ;
+	expect("what is read goes nowhere", EFAULT, vcpu->fd, q);
+	q.asked = (u64)table->entries;
+	expect("reading what is asked", EINVAL, vcpu->fd, q);
+	TEST_ASSERT(ioctl(vm->fd, KVM_GUEST_CAPS, NULL) && errno == EFAULT, "no request");
+
+	/* As many as there is room for, and no more; the rest is counted. */
+	all = query_all(vm->fd, KVM_GUEST_CAPS_LIST, NULL, caps);
+	for (u32 room = 0; room < all; room += 101) {
+		memset(caps, GUARD, sizeof(caps));
+		nr = room;
+		TEST_ASSERT(query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, caps, &nr) && errno == E2BIG,
+			    "room for %u", room);
+		TEST_ASSERT_EQ(nr, all);
+		TEST_ASSERT(*(u8 *)&caps[room] == GUARD, "more than %u records", room);
+		TEST_ASSERT(!room || caps[room - 1].width == 1, "less than %u records", room);
+	}
+
+	/* What a later kernel might add reads as zero. */
+	q = good;
+	q.op = KVM_GUEST_CAPS_LIST;
+	q.asked = 0;
+	q.nr_asked = 0;
+	q.cap_size = 2 * sizeof(*caps);
+	q.nr_caps = 2;
+	memset(caps, GUARD, sizeof(caps));
+	expect("larger records", E2BIG, vm->fd, q);
+	for (u32 n = 0; n < 4; n += 2)
+		TEST_ASSERT(caps[n].width && !caps[n + 1].width && !caps[n + 1].id,
+			    "larger records are not filled");
+	TEST_ASSERT(*(u8 *)&caps[4] == GUARD, "more than two larger records");
+
+	/* Nothing of it has changed the vCPU. */
+	got->nent = MAX_ENTRIES;
+	vcpu_ioctl(vcpu, KVM_GET_CPUID2, got);
+	TEST_ASSERT_EQ(got->nent, supported->nent);
+	vcpu_ioctl(vcpu, KVM_SET_CPUID2, supported);
+	memcpy(table, got, kvm_cpuid2_size(got->nent));
+	vcpu_ioctl(vcpu, KVM_GET_CPUID2, got);
+	TEST_ASSERT(!memcmp(table, got, kvm_cpuid2_size(got->nent)), "guest CPUID has changed");
+	kvm_vm_free(vm);
+	ksft_test_result_pass("bad requests\n");
+}
+
+int main(int argc, char **argv)
+{
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_GUEST_CAPS));
+
+	if (argc > 1)
+		nr_tables = atoi_positive("TABLES", argv[1]);
+	srandom(argc > 2 ? atoi_non_negative("SEED", argv[2]) : 1);
+	table = allocate_kvm_cpuid2(MAX_ENTRIES);
+	got = allocate_kvm_cpuid2(MAX_ENTRIES);
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(configs) + 1);
+	for (int i = 0; i < ARRAY_SIZE(configs); i++)
+		test_config(&configs[i]);
+	test_bad_requests();
+	ksft_finished();
+}
