@@ -12,7 +12,7 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare bench audit map migrate races baseline series \
+.PHONY: help run test shell kernel kunit selftests compare bench audit map facts migrate races baseline series \
 	refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,7 @@ help:
 ## make bench       count instructions on the unmodified kernel and on ours
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
+## make facts       write what tools/guestcaps knows of the kernel tree's names and rules
 ## make migrate     move arm64 VMs between the unmodified kernel and ours, with QEMU
 ## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
@@ -81,6 +82,11 @@ map:
 	@scripts/source.sh
 	@bash -c '. scripts/common.sh; exec scripts/map.py "$$@"' map \
 		$(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)")
+
+facts:
+	@scripts/setup.sh kernel
+	@scripts/source.sh
+	@bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN exec scripts/facts.py'
 
 migrate:
 	@scripts/migrate.sh

@@ -17,7 +17,7 @@ check() {
 	fi
 }
 
-rust_files() { git ls-files -co --exclude-standard '*.rs'; }
+rust_files() { git ls-files -co --exclude-standard '*.rs' ':!*/uapi.rs'; }
 
 rust_format() {
 	# The flags of the kernel's rustfmtcheck; file by file, as programs name modules of the kernel's.
@@ -132,11 +132,13 @@ check "functions that rows name exist" mirrored_functions_exist
 check "what must not build does not, and the compiler says why" scripts/must-fail.sh
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
+check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check
+check "guestcaps: tests and lints" scripts/guestcaps.sh x86 test
 check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x86 guestcaps_kunit.ko
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o
 check "shellcheck" shellcheck scripts/*.sh .ci/run
 check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload \
-	scripts/guest/explain scripts/guest/migrate scripts/guest/parameters
+	scripts/guest/explain scripts/guest/guestcaps scripts/guest/migrate scripts/guest/parameters
 check "python compiles" python3 -m compileall -q scripts
 check "series: git am gives the lab's tree, checkpatch" scripts/post.sh
 exit $status

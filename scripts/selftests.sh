@@ -40,6 +40,7 @@ build() {
 		cp "$kselftest"/kselftest/{runner.sh,ktap_helpers.sh} "$root/kselftest/kselftest/"
 		cp "$kselftest/run_kselftest.sh" "$root/kselftest/"
 	fi
+	cp "$CACHE/tools-guestcaps/$arch/guestcaps" "$root/bin/"
 	# What is unpacked at every boot had better be small.
 	find "$root" -type f -perm /111 -exec "${cross}strip" --strip-debug {} + 2>/dev/null || true
 	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio" "$busybox" "$root"
@@ -51,9 +52,10 @@ demo=(guest_caps guest_caps_bench guest_caps_view supported_cpuid)
 state() {
 	git -C "$LAB/linux" rev-parse 'HEAD^{tree}'
 	git -C "$LAB/linux" diff HEAD | sha256sum
-	cat "$ROOT"/scripts/{rootfs.sh,guest/*} "$0" | sha256sum
+	cat "$ROOT"/scripts/{rootfs.sh,guest/*} "$0" "$CACHE/tools-guestcaps/$arch/state" | sha256sum
 }
 
+"$ROOT/scripts/guestcaps.sh" "$arch"
 mkdir -p "$out"
 now=$(state)
 [ ! -s "$out/$what.cpio" ] || [ "$now" != "$(cat "$out/$what.state" 2>/dev/null)" ] || exit 0

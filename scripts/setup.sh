@@ -19,8 +19,8 @@ packages="make flex bison bc libelf-dev libssl-dev cpio gzip xz-utils rsync kmod
 	libc6-dev uuid-dev git python3 gawk universal-ctags busybox-static
 	clang${LLVM} lld${LLVM} llvm${LLVM} libclang${LLVM}-dev"
 case $codename in
-bookworm) packages+=" rustc-web rust-web-src rustfmt-web rust-web-clippy" ;;
-*) packages+=" rustc rust-src rustfmt rust-clippy bindgen" ;;
+bookworm) packages+=" rustc-web rust-web-src rustfmt-web rust-web-clippy cargo-web" ;;
+*) packages+=" rustc rust-src rustfmt rust-clippy cargo bindgen" ;;
 esac
 emulators=
 need_gb=0
@@ -53,6 +53,10 @@ missing() {
 		sed -n 's/^ii *//p' | sort -u) <(printf '%s\n' $1 | sort -u)
 }
 
+# debian_site GREP... - the mirror that the system uses, of those that grep finds.
+# shellcheck disable=SC2016 # apt expands it
+debian_site() { apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep "$@" | head -n 1; }
+
 # apt_with SUITES [ARCH] -- ARGUMENT... - apt-get with other suites than the system's, or with
 # another architecture's packages. The system's own sources stay as they are; the mirror is the one
 # that the system uses.
@@ -63,8 +67,7 @@ apt_with() {
 	shift
 	dir=$CACHE/apt/${suites// /+}${arch:+-$arch}
 	if [ ! -s "$dir/ready" ]; then
-		# shellcheck disable=SC2016 # apt expands it
-		site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
+		site=$(debian_site -vF security)
 		[ -n "$site" ] || die "apt knows no Debian mirror: name one in /etc/apt/sources.list and run apt-get update"
 		mkdir -p "$dir/sources" "$dir/lists/partial" "$dir/cache/archives/partial"
 		if [ "$suites" = "$codename-backports" ]; then
@@ -74,7 +77,10 @@ apt_with() {
 			[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$dir/sources/system.list"
 		fi
 		for suite in $suites; do
-			echo "deb $site $suite main"
+			case $suite in
+			*-security) echo "deb $(debian_site -F security) $suite main" ;;
+			*) echo "deb $site $suite main" ;;
+			esac
 		done >"$dir/sources/of-lab.list"
 		cat >"$dir/apt.conf" <<-END
 			Dir::Etc::sourcelist "/dev/null";
@@ -145,6 +151,19 @@ fetch_busybox() {
 	[ -s busybox ]
 	install -m 755 busybox "$CACHE/tools/busybox-arm64"
 	rm -rf "$dir"
+}
+
+# The standard library of this very compiler, for arm64.
+fetch_std() {
+	local dir=$CACHE/tools/rust-arm64 suites=$codename package=libstd-rust-dev version
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cd "$dir" || return
+	[ "$codename" != bookworm ] || package=libstd-rust-web-dev
+	[ -z "$(debian_site -F security || true)" ] || suites+=" $codename-security"
+	version=$(dpkg-query -W -f '${Version}' $package) || return
+	apt_with "$suites" arm64 -- download "$package=$version" || return
+	dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb && touch whole
 }
 
 # unpack_qemu FOLDER [ARCH] - the newest QEMU that Debian has, with all its libraries.
@@ -231,6 +250,8 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	*" arm64 "*)
 		[ -x "$CACHE/tools/busybox-arm64" ] ||
 			step busybox-arm64 20 "Fetching busybox for arm64" fetch_busybox
+		[ -e "$CACHE/tools/rust-arm64/whole" ] || [ "$RUSTC" != /usr/bin/rustc ] ||
+			step rust-arm64 20 "Fetching Rust's library for arm64" fetch_std
 		[ -e "$CACHE/tools/qemu-new/whole" ] ||
 			step qemu-new 60 "Fetching QEMU $QEMU_NEW" fetch_qemu ||
 			say "  QEMU $QEMU_NEW could not be fetched: runs that need it will fail"

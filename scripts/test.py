@@ -441,6 +441,8 @@ def job(run, wanted):
         lines.append(ask(run))
     if wanted and run.arch == "arm64":
         lines.append("explain() {\n" + (SCRIPTS / "guest/explain").read_text() + "}\nexplain")
+    if wanted and run.name in ("amd", "arm64"):
+        lines.append((SCRIPTS / "guest/guestcaps").read_text())
     if wanted and run.modules:
         lines.append((SCRIPTS / "guest/reload").read_text())
     if wanted:

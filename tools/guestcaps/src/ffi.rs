@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What neither kvm-ioctls nor the language has a safe function for.
+
+#![allow(unsafe_code)]
+
+use std::os::fd::AsRawFd;
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use kvm_bindings::KVMIO;
+use vmm_sys_util::{errno::Error, ioctl::ioctl_with_mut_ref, ioctl_iowr_nr};
+
+use crate::uapi::{kvm_guest_cap, kvm_guest_caps};
+
+ioctl_iowr_nr!(KVM_GUEST_CAPS, KVMIO, 0xd6, kvm_guest_caps);
+
+/// What is asked for.
+#[cfg(target_arch = "aarch64")]
+pub use crate::uapi::kvm_guest_caps_reg as Asked;
+/// What is asked for.
+#[cfg(target_arch = "x86_64")]
+pub use kvm_bindings::kvm_cpuid_entry2 as Asked;
+
+/// Calls KVM_GUEST_CAPS of a VM, with as much room as it needs.
+pub fn guest_caps(
+    fd: &impl AsRawFd,
+    op: u32,
+    asked: &[Asked],
+) -> Result<Vec<kvm_guest_cap>, Error> {
+    let mut caps = vec![kvm_guest_cap::default(); 1024];
+    loop {
+        let room = caps.len();
+        let mut query = kvm_guest_caps {
+            op,
+            // An empty slice has an address as well.
+            asked: if asked.is_empty() {
+                0
+            } else {
+                asked.as_ptr() as u64
+            },
+            nr_asked: asked.len().try_into().unwrap_or(u32::MAX),
+            caps: caps.as_mut_ptr() as u64,
+            nr_caps: room.try_into().unwrap_or(u32::MAX),
+            cap_size: size_of::<kvm_guest_cap>() as u32,
+            ..Default::default()
+        };
+        // SAFETY: KVM reads `nr_asked` elements of `asked`, whose type it takes there, and writes no more than `nr_caps`
+        // elements of `caps`; both are alive, and as long as that.
+        let failed = unsafe { ioctl_with_mut_ref(fd, KVM_GUEST_CAPS(), &mut query) } != 0;
+        let error = Error::last();
+        let wanted = query.nr_caps as usize;
+        match failed {
+            false => {
+                caps.truncate(wanted);
+                return Ok(caps);
+            }
+            true if error.errno() == E2BIG && wanted > room => {
+                caps.resize(wanted, Default::default());
+            }
+            true => return Err(error),
+        }
+    }
+}
+
+/// There was not enough room.
+const E2BIG: i32 = 7;
+
+#[cfg(target_arch = "aarch64")]
+pub use arm64::writable_masks;
+
+#[cfg(target_arch = "aarch64")]
+mod arm64 {
+    use super::*;
+    use vmm_sys_util::ioctl_ior_nr;
+
+    /// `struct reg_mask_range` of linux/kvm.h.
+    #[repr(C)]
+    pub struct RegMaskRange {
+        addr: u64,
+        range: u32,
+        reserved: [u32; 13],
+    }
+
+    ioctl_ior_nr!(KVM_ARM_GET_REG_WRITABLE_MASKS, KVMIO, 0xb6, RegMaskRange);
+
+    /// Registers in range 0: op1 0, 1 and 3, CRm 0 to 7, op2 0 to 7.
+    pub const NR_MASKS: usize = 3 * 8 * 8;
+
+    /// Which bits of each register userspace may change, in the order of range 0.
+    pub fn writable_masks(vm: &impl AsRawFd) -> Result<[u64; NR_MASKS], Error> {
+        let mut masks = [0; NR_MASKS];
+        let mut range = RegMaskRange {
+            addr: masks.as_mut_ptr() as u64,
+            range: 0,
+            reserved: [0; 13],
+        };
+        // SAFETY: KVM writes the words of range 0 to `addr`, and `masks` has room for them.
+        match unsafe { ioctl_with_mut_ref(vm, KVM_ARM_GET_REG_WRITABLE_MASKS(), &mut range) } {
+            0 => Ok(masks),
+            _ => Err(Error::last()),
+        }
+    }
+}
+
+/// What this processor's CPUID returns.
+#[cfg(target_arch = "x86_64")]
+pub fn cpuid(function: u32, index: u32) -> std::arch::x86_64::CpuidResult {
+    // SAFETY: All processors of 64 bits have the instruction.
+    #[allow(unused_unsafe)]
+    unsafe {
+        std::arch::x86_64::__cpuid_count(function, index)
+    }
+}

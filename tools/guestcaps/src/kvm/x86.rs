@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! x86: what KVM supports and emulates.
+
+use std::collections::BTreeMap;
+
+use kvm_bindings::{
+    kvm_cpuid_entry2, CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES,
+};
+use kvm_ioctls::Kvm;
+
+use super::{about, caps, failed, open, Failed};
+use crate::{
+    check::{self, Finding, Verdict},
+    facts::{self, Order},
+    ffi,
+    model::{Model, Source},
+    offer::{Feature, Offer, Reason, Rule},
+    place::{Place, Reg},
+    uapi::*,
+};
+
+fn get(entry: &kvm_cpuid_entry2, reg: Reg) -> u32 {
+    match reg {
+        Reg::Eax => entry.eax,
+        Reg::Ebx => entry.ebx,
+        Reg::Ecx => entry.ecx,
+        Reg::Edx => entry.edx,
+    }
+}
+
+/// By place, all that is in the entries.
+fn words(cpuid: &CpuId) -> BTreeMap<Place, u64> {
+    let mut words = BTreeMap::new();
+    for entry in cpuid.as_slice() {
+        for reg in Reg::ALL {
+            let place = Place::Cpuid(entry.function, entry.index, reg);
+            words.insert(place, u64::from(get(entry, reg)));
+        }
+    }
+    words
+}
+
+/// What this processor has.
+fn of_cpu(place: Place) -> Option<u64> {
+    let Place::Cpuid(function, index, reg) = place else {
+        return None;
+    };
+    let highest = ffi::cpuid(function & 0xffff_0000, 0).eax;
+    if function > highest || function & 0xffff_0000 == 0x4000_0000 {
+        return Some(0);
+    }
+    let found = ffi::cpuid(function, index);
+    Some(
+        match reg {
+            Reg::Eax => found.eax,
+            Reg::Ebx => found.ebx,
+            Reg::Ecx => found.ecx,
+            Reg::Edx => found.edx,
+        }
+        .into(),
+    )
+}
+
+/// What KVM says of each bit of the words that have features, if it can be asked.
+fn listed(kvm: &Kvm, ask: bool) -> Result<Option<Vec<Offer>>, Failed> {
+    if !ask || kvm.check_extension_raw(KVM_CAP_GUEST_CAPS.into()) <= 0 {
+        return Ok(None);
+    }
+    let vm = kvm.create_vm().map_err(failed("KVM_CREATE_VM"))?;
+    let caps = ffi::guest_caps(&vm, KVM_GUEST_CAPS_LIST, &[]);
+    Ok(Some(
+        caps.map_err(failed("KVM_GUEST_CAPS"))?
+            .iter()
+            .filter_map(offer)
+            .collect(),
+    ))
+}
+
+fn offer(cap: &kvm_guest_cap) -> Option<Offer> {
+    let (place, lsb) = caps::cpuid(cap.id, cap.lsb)?;
+    Some(caps::offer(cap, place, lsb))
+}
+
+/// The same as far as it shows in what is supported and emulated.
+fn supported(supported: &BTreeMap<Place, u64>, emulated: &BTreeMap<Place, u64>) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    for place in facts::judged() {
+        let get = |words: &BTreeMap<Place, u64>| words.get(&place).copied().unwrap_or(0);
+        let cpu = of_cpu(place);
+        for field in facts::fields(place)
+            .into_iter()
+            .filter(|field| field.order == Order::LowerSafe)
+        {
+            let (value, extra) = (field.get(get(supported)), field.get(get(emulated)));
+            let host = cpu.map(|word| field.get(word));
+            let limit = value | extra;
+            offers.push(Offer {
+                reason: match (value, extra, host) {
+                    (0, 1, _) => Some(Reason::Emulated),
+                    (0, _, Some(0)) => Some(Reason::NoCpu),
+                    (0, ..) => Some(Reason::NoKvm),
+                    _ => None,
+                },
+                writable: limit != 0,
+                host,
+                limit,
+                lowest: 0,
+                highest: limit,
+                ..Offer::only(
+                    place,
+                    field,
+                    if limit == 0 {
+                        Rule::Absent
+                    } else {
+                        Rule::LowerSafe
+                    },
+                    value,
+                )
+            });
+        }
+    }
+    offers
+}
+
+/// What this host offers. KVM is asked if it can be, and if `ask`; or else what it supports is all
+/// that is known.
+pub fn host(_: Option<&[Feature]>, ask: bool) -> Result<Model, Failed> {
+    let kvm = open()?;
+    let all = kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
+    let all = words(&all.map_err(failed("KVM_GET_SUPPORTED_CPUID"))?);
+    let (mut offers, source) = match listed(&kvm, ask)? {
+        Some(offers) => (offers, Source::GuestCaps),
+        None => {
+            let emulated = kvm.get_emulated_cpuid(KVM_MAX_CPUID_ENTRIES);
+            let emulated = words(&emulated.map_err(failed("KVM_GET_EMULATED_CPUID"))?);
+            (supported(&all, &emulated), Source::SupportedCpuid)
+        }
+    };
+    // What a VM is given to start with: neither what is emulated, nor what was not asked for.
+    for offer in &mut offers {
+        offer.value = all
+            .get(&offer.place)
+            .map_or(0, |word| offer.field.get(*word));
+    }
+    // All else are numbers that a VMM sets as it likes.
+    let known: BTreeMap<_, u64> = offers.iter().fold(BTreeMap::new(), |mut bits, offer| {
+        *bits.entry(offer.place).or_default() |= offer.field.mask();
+        bits
+    });
+    for (place, word) in &all {
+        let of_features = known.get(place).copied().unwrap_or(0);
+        for field in facts::fields(*place) {
+            if field.mask() & of_features == 0 {
+                let offer = Offer::only(*place, field, Rule::Number, field.get(*word));
+                offers.push(Offer {
+                    writable: true,
+                    lowest: 0,
+                    highest: field.max(),
+                    ..offer
+                });
+            }
+        }
+    }
+    offers.sort_by_key(|offer| (offer.place, offer.field.lsb));
+    let mut model = Model::of_host("this host", offers, source);
+    model.about = about();
+    Ok(model)
+}
+
+/// What KVM_SET_CPUID2 is given for a model: what KVM supports, with what the model says.
+fn table(kvm: &Kvm, model: &Model) -> Result<Vec<kvm_cpuid_entry2>, Failed> {
+    let supported = kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
+    let mut entries = supported
+        .map_err(failed("KVM_GET_SUPPORTED_CPUID"))?
+        .as_slice()
+        .to_vec();
+    for (place, word) in &model.words {
+        let Place::Cpuid(function, index, reg) = *place else {
+            continue;
+        };
+        let is_it = |entry: &kvm_cpuid_entry2| (entry.function, entry.index) == (function, index);
+        let at = entries.iter().position(is_it).unwrap_or_else(|| {
+            let flags = entries
+                .iter()
+                .find(|entry| entry.function == function)
+                .map_or(0, |entry| entry.flags);
+            let flags = if index == 0 {
+                flags
+            } else {
+                flags | KVM_CPUID_FLAG_SIGNIFCANT_INDEX
+            };
+            entries.push(kvm_cpuid_entry2 {
+                function,
+                index,
+                flags,
+                ..Default::default()
+            });
+            entries.len() - 1
+        });
+        if let Some(entry) = entries.get_mut(at) {
+            let register = match reg {
+                Reg::Eax => &mut entry.eax,
+                Reg::Ebx => &mut entry.ebx,
+                Reg::Ecx => &mut entry.ecx,
+                Reg::Edx => &mut entry.edx,
+            };
+            *register = u32::try_from(word.over(u64::from(*register))).unwrap_or(*register);
+        }
+    }
+    Ok(entries)
+}
+
+/// What of the model doesn't fit on this host, and what KVM_SET_CPUID2 says of the rest.
+pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>), Failed> {
+    let kvm = open()?;
+    let vm = kvm.create_vm().map_err(failed("KVM_CREATE_VM"))?;
+    let mut notes = Vec::new();
+    let findings = match host.source {
+        Some(Source::GuestCaps) => {
+            let caps = ffi::guest_caps(&vm, KVM_GUEST_CAPS_CHECK, &table(&kvm, model)?);
+            let caps = caps.map_err(failed("KVM_GUEST_CAPS"))?;
+            let all = caps
+                .iter()
+                .filter_map(|cap| Some(caps::finding(cap, offer(cap)?, String::new())));
+            // Of what the model doesn't say, nothing was asked.
+            let is_asked = |finding: &Finding| {
+                model
+                    .words
+                    .get(&finding.place)
+                    .is_some_and(|word| word.mask & finding.field.mask() != 0)
+            };
+            let (misfits, others): (Vec<_>, _) = all.filter(is_asked).partition(|finding| {
+                matches!(
+                    finding.verdict,
+                    Verdict::Refused | Verdict::Forbidden | Verdict::Withheld
+                )
+            });
+            for (verdict, what) in [
+                (Verdict::Adjusted, "KVM keeps up to date"),
+                (Verdict::Ignored, "guests can use regardless"),
+            ] {
+                let of_it = others.iter().filter(|finding| finding.verdict == verdict);
+                let names: Vec<_> = of_it
+                    .map(|finding| finding.field.full_name(finding.place))
+                    .collect();
+                notes.extend((!names.is_empty()).then(|| format!("{what}: {}", names.join(", "))));
+            }
+            misfits
+        }
+        _ => check::check(model, &host.offers),
+    };
+    let entries = table(&kvm, &check::nearest(model, &findings))?;
+    let cpuid =
+        CpuId::from_entries(&entries).map_err(|_| Failed("there are too many entries".into()))?;
+    let vcpu = vm.create_vcpu(0).map_err(failed("KVM_CREATE_VCPU"))?;
+    let refused = vcpu.set_cpuid2(&cpuid).err();
+    notes.extend(refused.map(|error| format!("KVM_SET_CPUID2 refuses what fits: {error}")));
+    Ok((findings, notes))
+}

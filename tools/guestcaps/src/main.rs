@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What guests of KVM can have, and why not more: a program for operators and for scripts.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use guestcaps::{
+    check, common, diff,
+    document::{self, Document, Prop, Registers, Version},
+    facts::{self, Order},
+    kvm, lint,
+    model::{Model, Word},
+    offer::{Feature, Offer, Reason},
+    place::Arch,
+    read,
+    show::{cell, wrapped, Cell, Look, Table},
+    vcpu, Finding,
+};
+
+/// What guests of KVM can have, and why not more.
+///
+/// Exit status: 0 if it fits, is the same, or breaks no rule; 1 if not; 2 if that can't be told.
+#[derive(Parser)]
+#[command(version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Show all, and not only what matters
+    #[arg(long, short, global = true)]
+    all: bool,
+    /// For programs; Documentation/guestcaps.schema.json has the schema
+    #[arg(long, global = true)]
+    json: bool,
+    /// Try values, as on kernels that can't be asked
+    #[arg(long = "try", global = true)]
+    no_ask: bool,
+    /// What arm64 VMs are configured with: sve, pauth, pmu, mte, el2, or none of them (default: as
+    /// the model has it, or all but el2)
+    #[arg(long, global = true, value_name = "FEATURE,...")]
+    vm: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What this host's KVM offers
+    Host,
+    /// Whether a model fits on this host, why not, and the nearest that does
+    Check {
+        /// Lines REGISTER VALUE, what cpuid -r prints, a dump, or a CPU template of Firecracker's
+        model: String,
+    },
+    /// What the vCPUs of a running process have, and why not more (as root)
+    Vcpu {
+        /// The VMM's
+        pid: u32,
+    },
+    /// The largest model that several hosts accept, and who lacks what
+    Common {
+        /// A dump of each
+        #[arg(required = true, num_args = 2..)]
+        hosts: Vec<String>,
+    },
+    /// Where two models or hosts differ
+    Diff {
+        /// One
+        a: String,
+        /// The other
+        b: String,
+    },
+    /// What this host offers, for common and diff elsewhere
+    Dump,
+    /// Rules between fields that a model breaks
+    Lint {
+        /// As for check
+        model: String,
+    },
+}
+
+type Failed = Box<dyn std::error::Error>;
+
+/// What a command has to say, and whether all is well.
+struct Said {
+    text: String,
+    document: Document,
+    ok: bool,
+}
+
+impl Cli {
+    fn features(&self) -> Result<Option<Vec<Feature>>, String> {
+        let Some(text) = &self.vm else {
+            return Ok(None);
+        };
+        let names = text.split(',').filter(|name| !matches!(*name, "" | "none"));
+        let found: Result<Vec<_>, _> = names
+            .map(|name| {
+                name.trim()
+                    .parse()
+                    .map_err(|what: String| format!("--vm {name}: {what}"))
+            })
+            .collect();
+        found.map(Some)
+    }
+
+    fn run(&self) -> Result<Said, Failed> {
+        match &self.command {
+            Command::Host => self.host(),
+            Command::Check { model } => self.check(&read::file(model)?),
+            Command::Vcpu { pid } => self.vcpu(*pid),
+            Command::Common { hosts } => {
+                let hosts: Result<Vec<_>, _> = hosts.iter().map(|host| read::file(host)).collect();
+                self.common(&hosts?)
+            }
+            Command::Diff { a, b } => self.diff(&read::file(a)?, &read::file(b)?),
+            Command::Dump => {
+                let host = kvm::host(self.features()?.as_deref(), !self.no_ask)?;
+                let document = of_host("dump", &host);
+                Ok(Said {
+                    text: document::to_json(&document)?,
+                    document,
+                    ok: true,
+                })
+            }
+            Command::Lint { model } => self.lint(&read::file(model)?),
+        }
+    }
+
+    fn host(&self) -> Result<Said, Failed> {
+        let host = kvm::host(self.features()?.as_deref(), !self.no_ask)?;
+        let mut text = head(&host);
+        if self.all {
+            let _ = write!(text, "\n{}", table_of_all(&host));
+        } else {
+            let _ = write!(text, "\n{}", summary(&host));
+            let more = table_of_more(&host);
+            if more.has_rows() {
+                let _ = write!(text, "\n{}\n{more}", Look::Head.of("The host has more"));
+            }
+        }
+        Ok(Said {
+            text,
+            document: of_host("host", &host),
+            ok: true,
+        })
+    }
+
+    fn check(&self, model: &Model) -> Result<Said, Failed> {
+        let features = self.features()?.unwrap_or_else(|| model.wanted_vm());
+        let host = kvm::host(Some(&features), !self.no_ask)?;
+        if model.arch() != host.arch() {
+            return Err(format!(
+                "{} is a model of another architecture than this host",
+                model.name
+            )
+            .into());
+        }
+        let (findings, mut notes) = kvm::check(model, &host)?;
+        let missing = features
+            .iter()
+            .filter(|feature| !host.vm.iter().flatten().any(|has| has == *feature));
+        if model.arch() == Some(Arch::Arm64) {
+            notes.extend(
+                missing.map(|feature| format!("KVM has no {} for VMs here", feature.name())),
+            );
+        }
+        notes.extend(
+            model
+                .ignored
+                .iter()
+                .map(|what| format!("not looked at: {what}")),
+        );
+        let (misfits, broken): (Vec<_>, Vec<_>) =
+            findings.iter().partition(|finding| finding.is_misfit());
+        let nearest = check::nearest(model, &findings);
+        let ok = misfits.is_empty();
+
+        let mut text = head(&host);
+        if ok {
+            let _ = writeln!(text, "\n{} {}", model.name, Look::Good.of("fits."));
+        } else {
+            let mut table = Table::new(&["field", "wanted", "can be", "take", "why"]);
+            for finding in &misfits {
+                table.row(row_of(finding));
+            }
+            let number = misfits.len();
+            let _ = write!(
+                text,
+                "\n{} {}\n\n{table}\n",
+                model.name,
+                Look::Bad.of(format_args!(
+                    "does not fit, in {number} field{}.",
+                    if number == 1 { "" } else { "s" }
+                )),
+            );
+            let _ = write!(
+                text,
+                "{}\n{}",
+                Look::Head.of("The nearest that fits"),
+                model_lines(&nearest, Some(model), self.all)
+            );
+        }
+        text += &rules(&broken);
+        for note in &notes {
+            let _ = writeln!(text, "{}", Look::Dim.of(note));
+        }
+        let document = Document {
+            props: Some(findings.iter().map(Finding::prop).collect()),
+            registers: Some(Registers(nearest.words)),
+            ok: Some(ok),
+            notes,
+            ..of_model("check", &host)
+        };
+        Ok(Said { text, document, ok })
+    }
+
+    fn vcpu(&self, pid: u32) -> Result<Said, Failed> {
+        const KVM: &str = "/sys/kernel/debug/kvm";
+        let guests =
+            vcpu::guests(Path::new(KVM), pid).map_err(|error| format!("{KVM}: {error}"))?;
+        if guests.is_empty() {
+            let what = "it has no VM with a vCPU, or this kernel does not tell what VMs have";
+            return Err(format!("process {pid}: {what}").into());
+        }
+        let (mut text, mut props) = (String::new(), Vec::new());
+        for guest in &guests {
+            let _ = writeln!(text, "{}", Look::Head.of(&guest.name));
+            let on_arm64 = guest.lines.iter().any(|line| line.place.starts_with('['));
+            let asked = if on_arm64 { "limit" } else { "asked" };
+            let mut table = Table::new(&["name", "where", "host", asked, "has", "why", ""]);
+            for line in guest.lines.iter().filter(|line| self.all || line.matters()) {
+                let look = if line.matters() && line.has < line.asked.clone().max(line.host.clone())
+                {
+                    Look::Bad
+                } else {
+                    Look::Plain
+                };
+                let cells = [&line.place, &line.host, &line.asked];
+                let ends = [
+                    cell(&line.has, look),
+                    Cell::from(&line.why),
+                    cell(&line.words, Look::Dim),
+                ];
+                table.row(
+                    [Cell::from(&line.name)]
+                        .into_iter()
+                        .chain(cells.map(Cell::from))
+                        .chain(ends),
+                );
+            }
+            if table.has_rows() {
+                let _ = write!(text, "{table}");
+            }
+            let number = |text: &str| text == "1";
+            if !on_arm64 {
+                let asked = guest
+                    .lines
+                    .iter()
+                    .filter(|line| number(&line.asked))
+                    .count();
+                let has = guest.lines.iter().filter(|line| number(&line.has)).count();
+                let _ = writeln!(
+                    text,
+                    "Guest CPUID asks for {asked} features, the vCPU may use {has}."
+                );
+            }
+            for line in &guest.refused {
+                let _ = writeln!(text, "{} {line}", Look::Bad.of("refused"));
+            }
+            text.push('\n');
+            props.extend(guest.lines.iter().filter(|line| self.all || line.matters()).map(|line| {
+                serde_json::json!({
+                    "guest": guest.name, "name": line.name, "where": line.place, "host": line.host,
+                    asked: line.asked, "has": line.has, "why": line.why, "words": line.words
+                })
+            }));
+        }
+        if self.json {
+            let refused: Vec<_> = guests.iter().flat_map(|guest| &guest.refused).collect();
+            let document = serde_json::json!({
+                "guestcaps": 1, "command": "vcpu", "guests": props, "refused": refused
+            });
+            let text = serde_json::to_string_pretty(&document)? + "\n";
+            // Its lines are debugfs's, and no fields of the crate's.
+            print(&text)?;
+        }
+        let text = if self.json { String::new() } else { text };
+        Ok(Said {
+            text,
+            document: Document::default(),
+            ok: true,
+        })
+    }
+
+    fn common(&self, hosts: &[Model]) -> Result<Said, Failed> {
+        let common = common::common(hosts);
+        if common.model.words.is_empty() {
+            return Err("the hosts have no register in common".into());
+        }
+        let name = |n: usize| hosts.get(n).map_or("", |host| host.name.as_str());
+        let mut table = Table::new(&["feature", "common", "best", "who lacks it"]);
+        let (mut conflicts, mut aarch32) = (Vec::new(), 0);
+        for shared in &common.fields {
+            let number = shared.field.order == Order::Number;
+            if shared.value.is_none() && (!number || self.all) {
+                conflicts.push(shared.field.full_name(shared.place));
+            }
+            let lacking: Vec<_> = shared.lacking().collect();
+            if !self.all && shared.place.is_aarch32() && !lacking.is_empty() {
+                aarch32 += 1;
+                continue;
+            }
+            if !common::matters(shared, hosts) || lacking.is_empty() && !self.all {
+                continue;
+            }
+            let mut all: Vec<_> = hosts.iter().map(|host| host.name.as_str()).collect();
+            let few = if lacking.len() == all.len() - 1 && all.len() > 4 {
+                all.retain(|name| {
+                    !lacking
+                        .iter()
+                        .any(|n| hosts.get(*n).is_some_and(|host| host.name == *name))
+                });
+                format!("all but {}", all.join(", "))
+            } else {
+                let most = |n: usize| shared.most.get(n).copied().unwrap_or(0);
+                let zero = shared.field.get(0);
+                let lacking = lacking.iter().map(|n| match most(*n) {
+                    value if value == zero => name(*n).to_string(),
+                    value => format!("{} ({value:#x})", name(*n)),
+                });
+                lacking.collect::<Vec<_>>().join(", ")
+            };
+            let value = shared
+                .value
+                .map_or("none".into(), |value| shared.field.value_name(value));
+            let look = if shared.value.is_none() {
+                Look::Bad
+            } else {
+                Look::Plain
+            };
+            table.row([
+                shared.field.full_name(shared.place).into(),
+                cell(value, look),
+                shared.field.value_name(shared.best).into(),
+                few.into(),
+            ]);
+        }
+        let mut notes = Vec::new();
+        if aarch32 > 0 {
+            notes.push(format!("Of AArch32, {aarch32} more: --all shows them."));
+        }
+        if hosts.iter().any(|host| host.offers.is_empty()) {
+            notes.push(
+                "Not all are dumps with what KVM offers: of the others, only values are known."
+                    .into(),
+            );
+        }
+        let mut missing = BTreeMap::<_, Vec<_>>::new();
+        for (place, hosts) in &common.missing {
+            missing.entry(hosts).or_default().push(place.to_string());
+        }
+        for (hosts, places) in missing {
+            let hosts: Vec<_> = hosts.iter().map(|n| name(*n)).collect();
+            notes.push(format!(
+                "Left open, as nothing is known of {}: {}.",
+                hosts.join(", "),
+                places.join(", ")
+            ));
+        }
+        if !conflicts.is_empty() {
+            notes.push(format!(
+                "Left open, as no value fits on all: {}.",
+                conflicts.join(", ")
+            ));
+        }
+        let mut text = format!(
+            "{} {}\n",
+            Look::Head.of("Hosts"),
+            hosts
+                .iter()
+                .map(|host| host.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        if table.has_rows() {
+            let _ = write!(text, "\n{table}");
+        }
+        let vm: Vec<_> = common
+            .model
+            .vm
+            .iter()
+            .flatten()
+            .map(|feature| feature.name())
+            .collect();
+        let vm = if vm.is_empty() {
+            String::new()
+        } else {
+            format!("  # VMs with {}", vm.join(", "))
+        };
+        let _ = write!(
+            text,
+            "\n{}{vm}\n{}",
+            Look::Head.of("# The largest model that all accept"),
+            model_lines(&common.model, None, self.all)
+        );
+        for note in &notes {
+            let _ = writeln!(text, "{}", Look::Dim.of(format_args!("# {note}")));
+        }
+        let ok = conflicts.is_empty();
+        let props = common
+            .fields
+            .iter()
+            .filter(|shared| self.all || shared.lacking().next().is_some())
+            .map(|shared| Prop {
+                value: shared.value,
+                max: Some(shared.best),
+                hosts: hosts
+                    .iter()
+                    .map(|host| host.name.clone())
+                    .zip(shared.most.iter().copied().map(Some))
+                    .collect(),
+                blockers: shared.lacking().map(|n| name(n).to_string()).collect(),
+                ..Prop::new(shared.place, &shared.field)
+            });
+        let document = Document {
+            props: Some(props.collect()),
+            registers: Some(Registers(common.model.words.clone())),
+            ok: Some(ok),
+            notes,
+            ..of_model("common", &common.model)
+        };
+        Ok(Said { text, document, ok })
+    }
+
+    fn diff(&self, a: &Model, b: &Model) -> Result<Said, Failed> {
+        let differences = diff::diff(a, b);
+        let ok = differences.is_empty();
+        let mut table = Table::new(&["field", &a.name, "", &b.name]);
+        let mut text = String::new();
+        for key in a
+            .about
+            .keys()
+            .chain(b.about.keys())
+            .collect::<std::collections::BTreeSet<_>>()
+        {
+            let [of_a, of_b] = [a, b].map(|model| model.about.get(key).map_or("-", String::as_str));
+            if of_a != of_b {
+                table.row([
+                    cell(key, Look::Dim),
+                    cell(of_a, Look::Dim),
+                    Cell::default(),
+                    cell(of_b, Look::Dim),
+                ]);
+            }
+        }
+        let mut aarch32 = 0;
+        for difference in &differences {
+            if !self.all && difference.place.is_aarch32() {
+                aarch32 += 1;
+                continue;
+            }
+            let name = |value: Option<u64>| {
+                value.map_or("-".into(), |value| difference.field.value_name(value))
+            };
+            let [of_a, of_b] = difference.values.map(name);
+            let sign = match difference.more() {
+                Some(0) => ">",
+                Some(_) => "<",
+                None => "",
+            };
+            table.row([
+                difference.field.full_name(difference.place).into(),
+                of_a.into(),
+                cell(sign, Look::Bad),
+                of_b.into(),
+            ]);
+        }
+        if table.has_rows() {
+            let _ = write!(text, "{table}");
+        }
+        if aarch32 > 0 {
+            let _ = writeln!(
+                text,
+                "{}",
+                Look::Dim.of(format_args!(
+                    "Of AArch32, {aarch32} more: --all shows them."
+                ))
+            );
+        }
+        if ok {
+            let _ = writeln!(text, "{}", Look::Good.of("They say the same."));
+        }
+        let props = differences.iter().map(|difference| Prop {
+            hosts: [a, b]
+                .map(|model| model.name.clone())
+                .into_iter()
+                .zip(difference.values)
+                .collect(),
+            ..Prop::new(difference.place, &difference.field)
+        });
+        let document = Document {
+            props: Some(props.collect()),
+            ok: Some(ok),
+            ..of_model("diff", &Model::default())
+        };
+        Ok(Said { text, document, ok })
+    }
+
+    fn lint(&self, model: &Model) -> Result<Said, Failed> {
+        let findings = lint::lint(model);
+        let ok = findings.is_empty();
+        let text = match ok {
+            true => format!(
+                "{} {}\n",
+                model.name,
+                Look::Good.of("breaks no rule that is known.")
+            ),
+            false => rules(&findings.iter().collect::<Vec<_>>()),
+        };
+        let document = Document {
+            props: Some(findings.iter().map(Finding::prop).collect()),
+            ok: Some(ok),
+            ..of_model(
+                "lint",
+                &Model {
+                    name: model.name.clone(),
+                    ..Model::default()
+                },
+            )
+        };
+        Ok(Said { text, document, ok })
+    }
+}
+
+/// What there is to say before all else.
+fn of_model(command: &str, model: &Model) -> Document {
+    Document {
+        guestcaps: Some(Version),
+        command: Some(command.into()),
+        arch: model.arch(),
+        source: model.source,
+        about: model.about.clone(),
+        vm: model.vm.clone(),
+        ..Document::default()
+    }
+}
+
+fn of_host(command: &str, host: &Model) -> Document {
+    Document {
+        props: Some(host.offers.iter().map(Prop::from).collect()),
+        ..of_model(command, host)
+    }
+}
+
+fn head(host: &Model) -> String {
+    let about = |key: &str| host.about.get(key).cloned();
+    let words: Vec<_> = ["kernel", "cpu"].into_iter().filter_map(about).collect();
+    let mut text = format!("{}\n", Look::Head.of(words.join(", ")));
+    if let Some(vm) = &host.vm {
+        let names: Vec<_> = vm.iter().map(|feature| feature.name()).collect();
+        let names = if names.is_empty() {
+            "nothing optional".into()
+        } else {
+            names.join(", ")
+        };
+        let _ = writeln!(text, "VMs with {names}.");
+    }
+    if let Some(source) = host.source {
+        let _ = writeln!(text, "{}", Look::Dim.of(source.sentence()));
+    }
+    text
+}
+
+fn row_of(finding: &Finding) -> [Cell; 5] {
+    let name = |value| finding.field.value_name(value);
+    [
+        finding.field.long_name(finding.place).into(),
+        cell(name(finding.wanted), Look::Bad),
+        Cell::from(&finding.range),
+        cell(finding.take.map(name).unwrap_or_default(), Look::Good),
+        Cell::from(&finding.why),
+    ]
+}
+
+fn rules(broken: &[&Finding]) -> String {
+    if broken.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["field", "is", "rule that it breaks"]);
+    for finding in broken {
+        let is = finding.field.value_name(finding.wanted);
+        table.row([
+            finding.field.full_name(finding.place).into(),
+            cell(is, Look::Bad),
+            Cell::from(&finding.why),
+        ]);
+    }
+    format!("\n{table}")
+}
+
+/// In lines that are read again; what differs from another model is marked.
+fn model_lines(model: &Model, other: Option<&Model>, all: bool) -> String {
+    let is_zero = |word: &Word| word.value & word.mask == 0 && other.is_none() && !all;
+    let mut text = String::new();
+    for (place, word) in model.words.iter().filter(|(_, word)| !is_zero(word)) {
+        let _ = write!(text, "{place:18} {}", document::word_text(*place, *word));
+        if other.is_some_and(|other| other.words.get(place) != Some(word)) {
+            let _ = write!(text, "  {}", Look::Good.of("# changed"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// All that a VM starts with, by name: a line a register.
+fn summary(host: &Model) -> String {
+    let mut lines = BTreeMap::<_, Vec<String>>::new();
+    let mut emulated = Vec::new();
+    for offer in &host.offers {
+        let (field, value) = (&offer.field, offer.value);
+        let is_feature = match offer.place.arch() {
+            Arch::X86 => facts::is_judged(offer.place) && field.order == Order::LowerSafe,
+            Arch::Arm64 => !field.values.is_empty(),
+        };
+        if offer.reason == Some(Reason::Emulated) {
+            emulated.push(field.full_name(offer.place));
+        }
+        let nothing = field
+            .values
+            .iter()
+            .find(|(name, _)| *name == "NI")
+            .map_or(0, |(_, none)| *none);
+        if is_feature && value != nothing && !field.name.is_empty() {
+            let names = &field.values;
+            let named = names
+                .iter()
+                .find(|(name, number)| *number == value && *name != "IMP");
+            let text = match named {
+                Some((name, _)) if field.width > 1 => format!("{}={name}", field.name),
+                _ => field.name.to_string(),
+            };
+            lines.entry(offer.place).or_default().push(text);
+        }
+    }
+    let indent = lines
+        .keys()
+        .map(|place| place.to_string().len() + 2)
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for (place, words) in &lines {
+        let gap = indent - place.to_string().len();
+        let _ = writeln!(
+            text,
+            "{}{:gap$}{}",
+            Look::Head.of(place),
+            "",
+            wrapped(words, indent, 100)
+        );
+    }
+    if !emulated.is_empty() {
+        let gap = indent.saturating_sub("emulated".len());
+        let _ = writeln!(
+            text,
+            "{}{:gap$}{}",
+            Look::Head.of("emulated"),
+            "",
+            wrapped(&emulated, indent, 100)
+        );
+    }
+    text
+}
+
+/// What the host has, and VMs can't have.
+fn table_of_more(host: &Model) -> Table {
+    let mut table = Table::new(&["field", "host", "VMs", "why"]);
+    for offer in &host.offers {
+        let Some(has) = offer.host else { continue };
+        let more = match offer.field.order {
+            Order::LowerSafe => offer.field.rank(has) > offer.field.rank(offer.limit),
+            _ => has != offer.limit,
+        };
+        if more && !(offer.field.name.is_empty() && offer.place.arch() == Arch::X86) {
+            let why = offer.why(has);
+            let name = offer.field.long_name(offer.place);
+            table.row([
+                name.into(),
+                offer.field.value_name(has).into(),
+                offer.field.value_name(offer.limit).into(),
+                why.into(),
+            ]);
+        }
+    }
+    table
+}
+
+fn table_of_all(host: &Model) -> Table {
+    let mut table = Table::new(&["field", "bits", "host", "VM", "can be", "rule", "class"]);
+    for offer in &host.offers {
+        let name = |value| offer.field.value_name(value);
+        let bits = Prop::new(offer.place, &offer.field).bits;
+        let look = if offer.writable {
+            Look::Plain
+        } else {
+            Look::Dim
+        };
+        let field = offer.field.long_name(offer.place);
+        table.row([
+            cell(field, look),
+            cell(bits, look),
+            cell(offer.host.map_or("-".into(), name), look),
+            cell(name(offer.value), look),
+            cell(range_of(offer), look),
+            cell(offer.rule.name(), look),
+            cell(offer.class.clone().unwrap_or_default(), look),
+        ]);
+    }
+    table
+}
+
+fn range_of(offer: &Offer) -> String {
+    if offer.lowest == offer.highest {
+        String::new()
+    } else {
+        offer.range()
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        // Who reads has enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let said = cli.run().and_then(|said| {
+        match cli.json && said.document.guestcaps.is_some() {
+            true => print(&document::to_json(&said.document)?)?,
+            false => print(&said.text)?,
+        }
+        Ok(said.ok)
+    });
+    match said {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "guestcaps: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
