@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note
 // Made by scripts/facts.py: KVM_GUEST_CAPS of linux/kvm.h.
 
+
 pub const KVM_CAP_GUEST_CAPS: u32 = 252;
 pub const KVM_GUEST_CAPS_LIST: u32 = 0;
 pub const KVM_GUEST_CAPS_CHECK: u32 = 1;
