@@ -27,11 +27,13 @@ need() { command -v "$1" > /dev/null || die "no $1: install $2"; }
 tmp=$(mktemp -d)
 tty=
 emulator=
+drainer=
 # shellcheck disable=SC2317 # The trap calls it.
 cleanup() {
 	# Bochs leaves the terminal raw when it is killed.
 	if [[ $tty ]]; then stty "$tty" 2> /dev/null || :; fi
 	if [[ $emulator ]]; then kill "$emulator" 2> /dev/null || :; fi
+	if [[ $drainer ]]; then kill "$drainer" 2> /dev/null || :; fi
 	# Whoever opens a pipe waits for its other side, which may never have come.
 	if [[ -p $tmp/com1 ]]; then : <> "$tmp/com1"; fi
 	rm -rf "$tmp"
@@ -64,6 +66,20 @@ qemu() {
 	fi
 	# shellcheck disable=SC2206 # OPTIONS are words.
 	run+=(${OPTIONS-})
+}
+
+# Bochs shows its screen on a terminal that it makes, not the one it runs on, and waits for good once
+# that is full: each blink of the cursor counts.
+drain() {
+	local process index
+	while sleep 1; do
+		for process in /proc/[0-9]*; do
+			grep -qsx bochs-bin "$process/comm" || continue
+			grep -qsF "$tmp/bochsrc" "$process/cmdline" || continue
+			index=$(sed -n 's/^tty-index:[[:space:]]*//p' "$process"/fdinfo/* | head -n 1) || :
+			[[ ! $index ]] || exec cat "/dev/pts/$index"
+		done
+	done > /dev/null 2>&1
 }
 
 bochs() {
@@ -124,6 +140,8 @@ bochs() {
 	# Debian's Bochs stops in its debugger, and its display wants a terminal.
 	echo c > "$tmp/rc"
 	run=(script -qfc "exec bochs -q -f $tmp/bochsrc -rc $tmp/rc" /dev/null)
+	drain &
+	drainer=$!
 }
 
 case $lane in

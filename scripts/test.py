@@ -128,6 +128,8 @@ class Run:
         return self.recorded() | self.new()
 
 
+# Seconds after which a lane that has not ended never will, on a busy machine as well.
+LANE_LIMIT = 3000
 # The emulator can be told to emulate any instruction: more of it can be tested.
 FEP = "force_emulation_prefix=1"
 OTHER_HOSTS = ("guest_caps_test", "guest_caps_debugfs_test", "guest_caps_query_test",
@@ -457,7 +459,7 @@ def boot(run, unmodified, job_text, kunit):
     build = tree / "build" / run.config
     newer = PLACE["CACHE"] / "tools/qemu-new/qemu-system-aarch64"
     env = dict(os.environ, CPU=run.cpu, APPEND=run.append, OPTIONS=run.options,
-               QEMU=str(newer) if run.newer else "")
+               QEMU=str(newer) if run.newer else "", TIMEOUT=str(LANE_LIMIT))
     if kunit:
         env["APPEND"] += " kunit.enable=1 kunit.autorun=1"
     with tempfile.TemporaryDirectory() as folder:
