@@ -31,8 +31,9 @@ int kvm_guest_caps(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_guest_caps
 
 	if (copy_from_user(&query.args, uargs, sizeof(*args)))
 		return -EFAULT;
-	if (args->op > KVM_GUEST_CAPS_READ || !vcpu != (args->op != KVM_GUEST_CAPS_READ) ||
-	    args->flags || memchr_inv(args->reserved, 0, sizeof(args->reserved)) ||
+	if (vcpu ? args->op != KVM_GUEST_CAPS_READ : args->op >= KVM_GUEST_CAPS_READ)
+		return -EINVAL;
+	if (args->flags || memchr_inv(args->reserved, 0, sizeof(args->reserved)) ||
 	    args->cap_size < sizeof(struct kvm_guest_cap) || args->cap_size > PAGE_SIZE ||
 	    args->nr_asked > KVM_GUEST_CAPS_MAX_ASKED)
 		return -EINVAL;

@@ -229,7 +229,7 @@ bool kvm_denied_caps_next(struct kvm_denied_cap *cap, const struct kvm_caps_view
 /* What vCPUs may use at least, and behind it at most, whatever guest CPUID asks for. */
 void kvm_caps_bounds(u32 *bounds, const struct kvm_caps_context *context);
 
-/* The features of a word: all, or those that guest CPUID has and the vCPU has not, or vice versa. */
+/* The features of a word: all, or those that guest CPUID has and the vCPU lacks, or vice versa. */
 unsigned int kvm_caps_list(struct kvm_guest_cap *caps, const struct kvm_caps_view *view,
 			   const u32 *bounds, unsigned int word, bool all);
 

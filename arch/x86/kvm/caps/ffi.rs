@@ -869,16 +869,18 @@ pub(crate) unsafe extern "C" fn kvm_caps_adjusted(
     let ((_, before), (_, after)) = unsafe { (table(before), table(after)) };
     // SAFETY: The caller promises that it can be read.
     let from = unsafe { *position };
-    let pairs = before.iter().zip(after).enumerate().skip(from as usize);
-    let mut changed = pairs.filter(|(_, (before, after))| query::is_changed(before, after));
-    let Some((at, (before, after))) = changed.next() else {
-        return 0;
-    };
+    let mut next = from as usize;
+    while let (Some(before), Some(after)) = (before.get(next), after.get(next)) {
+        next = next.wrapping_add(1);
+        if query::is_changed(before, after) {
+            // SAFETY: The caller promises that it can be written.
+            unsafe { *position = next as c_uint };
+            // SAFETY: The caller promises that there is room.
+            return unsafe { record(caps, Answer::adjusted(before, after)) };
+        }
+    }
 
-    // SAFETY: The caller promises that it can be written.
-    unsafe { *position = (at as c_uint).wrapping_add(1) };
-    // SAFETY: The caller promises that there is room.
-    unsafe { record(caps, Answer::adjusted(before, after)) }
+    0
 }
 
 /// Tells what a table is refused for, and mends it: how much that is.
