@@ -796,8 +796,10 @@ unsafe fn record(caps: *mut kvm_guest_cap, answers: impl IntoIterator<Item = Ans
     slots
         .iter_mut()
         .zip(answers)
-        .map(|(slot, answer)| slot.write(answer.into()))
-        .count() as c_uint
+        .fold(0, |written: c_uint, (slot, answer)| {
+            slot.write(answer.into());
+            written.wrapping_add(1)
+        })
 }
 
 /// What vCPUs may use at least, and at most, whatever their CPUID asks for.
