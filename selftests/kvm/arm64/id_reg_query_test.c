@@ -13,8 +13,6 @@
 #include "kselftest.h"
 
 #define MAX_SET		12
-/* What no record begins with. */
-#define GUARD		0x5a
 
 static struct kvm_guest_cap caps[ID_MAX_CAPS + 1];
 static unsigned long nr_sets = 200;
@@ -292,14 +290,6 @@ static void test_needs(void)
 		ksft_test_result_skip("rules between fields\n");
 }
 
-static void expect(const char *what, int error, int fd, struct kvm_guest_caps query)
-{
-	int ret = ioctl(fd, KVM_GUEST_CAPS, &query);
-
-	TEST_ASSERT(ret ? errno == error : !error, "%s: errno %d, not %d", what, ret ? errno : 0,
-		    error);
-}
-
 static void test_bad_requests(void)
 {
 	struct kvm_guest_caps_reg reg = { .id = id_reg(0) };
@@ -307,63 +297,20 @@ static void test_bad_requests(void)
 		.op = KVM_GUEST_CAPS_CHECK, .asked = (u64)&reg, .nr_asked = 1,
 		.caps = (u64)caps, .nr_caps = ID_MAX_CAPS, .cap_size = sizeof(*caps),
 	};
-	struct kvm_guest_caps q = good;
 	struct kvm_vm *vm = vm_create_barebones();
 	struct kvm_vcpu *vcpu;
-	u32 all, nr;
 
-	expect("before KVM_ARM_VCPU_INIT", ENOEXEC, vm->fd, good);
+	guest_caps_expect("before KVM_ARM_VCPU_INIT", ENOEXEC, vm->fd, good);
 	kvm_vm_free(vm);
 
 	vm = id_vm_create(&id_vms[0], &vcpu);
 	reg.value = vcpu_get_reg(vcpu, reg.id);
-	expect("nothing wrong", 0, vm->fd, good);
-	expect("a check of a vCPU", EINVAL, vcpu->fd, good);
-#define WITH(what, error, field, val) \
-	do { q = good; q.field = val; expect(what, error, vm->fd, q); } while (0)
-	WITH("nothing asked", 0, nr_asked, 0);
-	WITH("no such operation", EINVAL, op, KVM_GUEST_CAPS_READ + 1);
-	WITH("reading a VM", EINVAL, op, KVM_GUEST_CAPS_READ);
-	WITH("a list of what is asked", EINVAL, op, KVM_GUEST_CAPS_LIST);
-	WITH("flags", EINVAL, flags, 1);
-	WITH("reserved words", EINVAL, reserved[8], 1);
-	WITH("short records", EINVAL, cap_size, sizeof(*caps) - 1);
-	WITH("long records", EINVAL, cap_size, getpagesize() + 1);
-	WITH("too many", EINVAL, nr_asked, KVM_GUEST_CAPS_MAX_ASKED + 1);
-	WITH("beyond memory", EFAULT, asked, -4096UL);
+	guest_caps_test_requests(vm->fd, vcpu->fd, good, 64);
+
 	reg.id = KVM_ARM64_SYS_REG(SYS_SCTLR_EL1);
-	expect("another register", ENOENT, vm->fd, good);
+	guest_caps_expect("another register", ENOENT, vm->fd, good);
 	reg.id = id_reg(0) & ~KVM_REG_SIZE_MASK;
-	expect("another size", ENOENT, vm->fd, good);
-	expect("no memory at all", EFAULT, vm->fd,
-	       (struct kvm_guest_caps) { .cap_size = sizeof(*caps), .nr_caps = 1 });
-	TEST_ASSERT(ioctl(vm->fd, KVM_GUEST_CAPS, NULL) && errno == EFAULT, "no request");
-
-	/* As many as there is room for, and no more; the rest is counted. */
-	all = id_vm_list(vm, caps);
-	for (u32 room = 0; room < all; room += 101) {
-		memset(caps, GUARD, sizeof(caps));
-		nr = room;
-		TEST_ASSERT(__id_vm_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps, &nr) &&
-			    errno == E2BIG, "room for %u", room);
-		TEST_ASSERT_EQ(nr, all);
-		TEST_ASSERT(*(u8 *)&caps[room] == GUARD, "more than %u records", room);
-		TEST_ASSERT(!room || caps[room - 1].width <= 64, "less than %u records", room);
-	}
-
-	/* What a later kernel might add reads as zero. */
-	q = good;
-	q.op = KVM_GUEST_CAPS_LIST;
-	q.asked = 0;
-	q.nr_asked = 0;
-	q.cap_size = 2 * sizeof(*caps);
-	q.nr_caps = 2;
-	memset(caps, GUARD, sizeof(caps));
-	expect("larger records", E2BIG, vm->fd, q);
-	for (u32 n = 0; n < 4; n += 2)
-		TEST_ASSERT(caps[n].width && !caps[n + 1].width && !caps[n + 1].id,
-			    "larger records are not filled");
-	TEST_ASSERT(*(u8 *)&caps[4] == GUARD, "more than two larger records");
+	guest_caps_expect("another size", ENOENT, vm->fd, good);
 	kvm_vm_free(vm);
 	ksft_test_result_pass("bad requests\n");
 }

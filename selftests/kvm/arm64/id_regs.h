@@ -5,6 +5,7 @@
 #ifndef SELFTEST_KVM_ARM64_ID_REGS_H
 #define SELFTEST_KVM_ARM64_ID_REGS_H
 
+#include "guest_caps.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
@@ -105,31 +106,10 @@ static inline void id_vm_get_masks(struct kvm_vm *vm, u64 *words)
 #define ID_MAX_CAPS	1024
 
 /* What KVM_GUEST_CAPS says: how many records there are. */
-static inline int __id_vm_query(int fd, u32 op, const struct kvm_guest_caps_reg *asked,
-				u32 nr_asked, struct kvm_guest_cap *caps, u32 *nr)
-{
-	struct kvm_guest_caps query = {
-		.op = op,
-		.asked = (u64)asked,
-		.caps = (u64)caps,
-		.nr_asked = nr_asked,
-		.nr_caps = *nr,
-		.cap_size = sizeof(*caps),
-	};
-	int ret = ioctl(fd, KVM_GUEST_CAPS, &query);
-
-	*nr = query.nr_caps;
-	return ret;
-}
-
 static inline u32 id_vm_query(int fd, u32 op, const struct kvm_guest_caps_reg *asked, u32 nr_asked,
 			      struct kvm_guest_cap caps[ID_MAX_CAPS])
 {
-	u32 nr = ID_MAX_CAPS;
-
-	TEST_ASSERT(!__id_vm_query(fd, op, asked, nr_asked, caps, &nr), "KVM_GUEST_CAPS %u: %s", op,
-		    strerror(errno));
-	return nr;
+	return guest_caps_query_all(fd, op, asked, nr_asked, caps, ID_MAX_CAPS);
 }
 
 static inline u32 id_vm_list(struct kvm_vm *vm, struct kvm_guest_cap caps[ID_MAX_CAPS])

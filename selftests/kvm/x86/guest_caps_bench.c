@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "guest_caps.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
@@ -87,17 +88,11 @@ static void bench_check(struct kvm_vm *vm, int nent)
 {
 	static struct kvm_guest_cap caps[64];
 	const struct kvm_cpuid2 *cpuid = table(nent);
-	struct kvm_guest_caps query = {
-		.op = KVM_GUEST_CAPS_CHECK,
-		.asked = (u64)cpuid->entries,
-		.nr_asked = cpuid->nent,
-		.caps = (u64)caps,
-		.cap_size = sizeof(*caps),
-	};
 	char what[64];
 
 	snprintf(what, sizeof(what), "KVM_GUEST_CAPS, check of %d entries", nent);
-	bench(what, query.nr_caps = ARRAY_SIZE(caps); vm_ioctl(vm, KVM_GUEST_CAPS, &query));
+	bench(what, guest_caps_query_all(vm->fd, KVM_GUEST_CAPS_CHECK, cpuid->entries, cpuid->nent,
+					 caps, ARRAY_SIZE(caps)));
 }
 
 /* What the guest looks at, and the bits of CR4 that it changes before. */

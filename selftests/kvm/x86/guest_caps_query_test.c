@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "guest_caps.h"
 #include "kvm_util.h"
 #include "kselftest.h"
 #include "processor.h"
@@ -15,8 +16,6 @@
 
 #define MAX_CAPS	2048
 #define MAX_ENTRIES	256
-/* What no record begins with. */
-#define GUARD		0x5a
 
 #define INDEXED		KVM_CPUID_FLAG_SIGNIFCANT_INDEX
 #define PV_LEAF		0x40000001
@@ -27,29 +26,11 @@ static struct kvm_guest_cap caps[MAX_CAPS + 1], reads[MAX_CAPS];
 static struct kvm_cpuid2 *table, *got;
 static unsigned long nr_tables = 250;
 
-static int query(int fd, u32 op, const struct kvm_cpuid2 *asked, struct kvm_guest_cap *to, u32 *nr)
-{
-	struct kvm_guest_caps query = {
-		.op = op,
-		.asked = asked ? (u64)asked->entries : 0,
-		.caps = (u64)to,
-		.nr_asked = asked ? asked->nent : 0,
-		.nr_caps = *nr,
-		.cap_size = sizeof(*to),
-	};
-	int ret = ioctl(fd, KVM_GUEST_CAPS, &query);
-
-	*nr = query.nr_caps;
-	return ret;
-}
-
 /* All there is. */
 static u32 query_all(int fd, u32 op, const struct kvm_cpuid2 *asked, struct kvm_guest_cap *to)
 {
-	u32 nr = MAX_CAPS;
-
-	TEST_ASSERT(!query(fd, op, asked, to, &nr), "KVM_GUEST_CAPS %u: %s", op, strerror(errno));
-	return nr;
+	return guest_caps_query_all(fd, op, asked ? asked->entries : NULL, asked ? asked->nent : 0,
+				    to, MAX_CAPS);
 }
 
 /* The register of an entry that a record is about. */
@@ -155,10 +136,10 @@ static void check_listed(const struct kvm_guest_cap *cap, struct kvm_cpuid2 *sup
 	case KVM_GUEST_CAP_RESERVED:
 	case KVM_GUEST_CAP_DENIED:
 	case KVM_GUEST_CAP_ABSENT:
-		TEST_ASSERT(!cap->highest && !cap->flags && (cap->rule != KVM_GUEST_CAP_ABSENT ||
-			    (cap->why >= KVM_GUEST_CAP_NO_CPU &&
-			     cap->why <= KVM_GUEST_CAP_NO_KVM)), "%llx[%u] isn't there", cap->id,
-			    cap->lsb);
+		TEST_ASSERT(!cap->highest && !cap->flags, "%llx[%u] isn't there", cap->id, cap->lsb);
+		TEST_ASSERT(cap->rule != KVM_GUEST_CAP_ABSENT ||
+			    (cap->why >= KVM_GUEST_CAP_NO_CPU && cap->why <= KVM_GUEST_CAP_NO_KVM),
+			    "%llx[%u] is absent for reason %u", cap->id, cap->lsb, cap->why);
 		break;
 	case KVM_GUEST_CAP_FIXED:
 		TEST_ASSERT(!(cap->flags & KVM_GUEST_CAP_WRITABLE) &&
@@ -311,7 +292,8 @@ static void test_table(int vm_fd, struct kvm_vcpu *vcpu)
 	nr = query_all(vm_fd, KVM_GUEST_CAPS_CHECK, table, caps);
 	room = any(nr + 1);
 	all = room;
-	TEST_ASSERT(query(vm_fd, KVM_GUEST_CAPS_CHECK, table, reads, &all) ==
+	TEST_ASSERT(guest_caps_query(vm_fd, KVM_GUEST_CAPS_CHECK, table->entries,
+				     table->nent, reads, &all) ==
 		    (room < nr ? -1 : 0) && all == nr && !memcmp(reads, caps, room * sizeof(*caps)),
 		    "%u records of %u, or %u", room, nr, all);
 
@@ -426,14 +408,6 @@ static void test_config(const struct config *config)
 	ksft_test_result_pass("%s\n", config->name);
 }
 
-static void expect(const char *what, int error, int fd, struct kvm_guest_caps query)
-{
-	int ret = ioctl(fd, KVM_GUEST_CAPS, &query);
-
-	TEST_ASSERT(ret ? errno == error : !error, "%s: errno %d, not %d", what, ret ? errno : 0,
-		    error);
-}
-
 static void test_bad_requests(void)
 {
 	const struct kvm_guest_caps good = {
@@ -444,61 +418,13 @@ static void test_bad_requests(void)
 	struct kvm_vm *vm = vm_create_barebones();
 	struct kvm_vcpu *vcpu = __vm_vcpu_add(vm, 0);
 	const struct kvm_cpuid2 *supported = kvm_get_supported_cpuid();
-	u32 all, nr;
 
 	vcpu_ioctl(vcpu, KVM_SET_CPUID2, supported);
 	memset(table->entries, 0, MAX_ENTRIES * sizeof(*table->entries));
 
-	expect("nothing wrong", 0, vm->fd, good);
-	expect("a check of a vCPU", EINVAL, vcpu->fd, good);
-#define WITH(what, error, field, val) \
-	do { q = good; q.field = val; expect(what, error, vm->fd, q); } while (0)
-	WITH("nothing asked", 0, nr_asked, 0);
-	WITH("as much as there may be", 0, nr_asked, KVM_GUEST_CAPS_MAX_ASKED);
-	WITH("no such operation", EINVAL, op, KVM_GUEST_CAPS_READ + 1);
-	WITH("reading a VM", EINVAL, op, KVM_GUEST_CAPS_READ);
-	WITH("a list of what is asked", EINVAL, op, KVM_GUEST_CAPS_LIST);
-	WITH("flags", EINVAL, flags, 1);
-	WITH("reserved words", EINVAL, reserved[8], 1);
-	WITH("short records", EINVAL, cap_size, sizeof(*caps) - 1);
-	WITH("long records", EINVAL, cap_size, getpagesize() + 1);
-	WITH("too many", EINVAL, nr_asked, KVM_GUEST_CAPS_MAX_ASKED + 1);
-	WITH("far too many", EINVAL, nr_asked, -1);
-	WITH("beyond memory", EFAULT, asked, -4096UL);
-	WITH("entries nowhere", EFAULT, asked, 0);
-	q = (struct kvm_guest_caps) { .cap_size = sizeof(*caps), .nr_caps = 1 };
-	expect("records nowhere", EFAULT, vm->fd, q);
-	q.op = KVM_GUEST_CAPS_READ;
-	expect("what is read goes nowhere", EFAULT, vcpu->fd, q);
-	q.asked = (u64)table->entries;
-	expect("reading what is asked", EINVAL, vcpu->fd, q);
-	TEST_ASSERT(ioctl(vm->fd, KVM_GUEST_CAPS, NULL) && errno == EFAULT, "no request");
-
-	/* As many as there is room for, and no more; the rest is counted. */
-	all = query_all(vm->fd, KVM_GUEST_CAPS_LIST, NULL, caps);
-	for (u32 room = 0; room < all; room += 101) {
-		memset(caps, GUARD, sizeof(caps));
-		nr = room;
-		TEST_ASSERT(query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, caps, &nr) && errno == E2BIG,
-			    "room for %u", room);
-		TEST_ASSERT_EQ(nr, all);
-		TEST_ASSERT(*(u8 *)&caps[room] == GUARD, "more than %u records", room);
-		TEST_ASSERT(!room || caps[room - 1].width == 1, "less than %u records", room);
-	}
-
-	/* What a later kernel might add reads as zero. */
-	q = good;
-	q.op = KVM_GUEST_CAPS_LIST;
-	q.asked = 0;
-	q.nr_asked = 0;
-	q.cap_size = 2 * sizeof(*caps);
-	q.nr_caps = 2;
-	memset(caps, GUARD, sizeof(caps));
-	expect("larger records", E2BIG, vm->fd, q);
-	for (u32 n = 0; n < 4; n += 2)
-		TEST_ASSERT(caps[n].width && !caps[n + 1].width && !caps[n + 1].id,
-			    "larger records are not filled");
-	TEST_ASSERT(*(u8 *)&caps[4] == GUARD, "more than two larger records");
+	guest_caps_test_requests(vm->fd, vcpu->fd, good, 1);
+	q.nr_asked = KVM_GUEST_CAPS_MAX_ASKED;
+	guest_caps_expect("as much as there may be", 0, vm->fd, q);
 
 	/* Nothing of it has changed the vCPU. */
 	got->nent = MAX_ENTRIES;
