@@ -61,7 +61,6 @@ use crate::{
     host::HostCaps,
     leaves,
     query::{
-        self,
         Answer,
         Bounds,
         Rule,
@@ -872,9 +871,10 @@ pub(crate) unsafe extern "C" fn kvm_caps_adjusted(
     // SAFETY: The caller promises that it can be read.
     let from = unsafe { *position };
     let mut next = from as usize;
+
     while let (Some(before), Some(after)) = (before.get(next), after.get(next)) {
         next = next.wrapping_add(1);
-        if query::is_changed(before, after) {
+        if !cpuid::are_same(slice::from_ref(before), slice::from_ref(after)) {
             // SAFETY: The caller promises that it can be written.
             unsafe { *position = next as c_uint };
             // SAFETY: The caller promises that there is room.

@@ -316,13 +316,6 @@ impl Answer {
     }
 }
 
-/// Whether KVM has written to an entry.
-pub(crate) fn is_changed(before: &Entry, after: &Entry) -> bool {
-    let regs = |entry: &Entry| [entry.eax, entry.ebx, entry.ecx, entry.edx];
-
-    regs(before) != regs(after)
-}
-
 /// As many bits.
 fn mask(width: u32) -> u32 {
     u32::MAX >> (u32::BITS.wrapping_sub(width) % u32::BITS)

@@ -263,6 +263,10 @@ impl Random {
         }
     }
 
+    fn kernel(&mut self) -> KernelWords {
+        NO_KERNEL.map(|_| self.next())
+    }
+
     fn flags(&mut self) -> Flags {
         let kind = match self.below(3) {
             0 => Flag::Svm,

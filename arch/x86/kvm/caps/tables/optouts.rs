@@ -144,8 +144,7 @@ impl OptOut {
         Self { conditions, ..self }
     }
 
-    /// Whether KVM emulates the feature, where the conditions hold.
-    pub(crate) const fn is_emulated(&self) -> bool {
+    const fn is_emulated(&self) -> bool {
         matches!(self.verb, Verb::Advertised | Verb::Hidden)
     }
 

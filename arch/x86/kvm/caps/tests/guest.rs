@@ -33,8 +33,6 @@ use crate::{
         feature::*,
         Feature,
         Words,
-        NBUGINTS,
-        NCAPINTS,
         NR_KVM_CPU_CAPS, //
     },
     facts::{
@@ -364,16 +362,9 @@ mod tests {
         let (mut capable, mut refused, mut paravirtual, mut xen) = (0, 0, 0, 0);
 
         for table in 0..TABLES {
-            let mut kvm = NOTHING;
-            let mut kernel = [0; NCAPINTS + NBUGINTS];
-
-            // What KVM gives to nobody is in no host.
-            for (word, queried) in kvm.iter_mut().zip(&policy::QUERIED) {
-                *word = random.next() & queried;
-            }
-            kernel.iter_mut().for_each(|word| *word = random.next());
-
-            let runtime = random.runtime();
+            // What KVM looks at in no guest is in no host.
+            let kvm = policy::QUERIED.map(|queried| random.next() & queried);
+            let (kernel, runtime) = (random.kernel(), random.runtime());
             let context = Context {
                 facts: Facts {
                     kvm: &kvm,

@@ -14,7 +14,6 @@ use super::{
     AT_RESET,
     EVERYTHING,
     INDEXED,
-    NO_KERNEL,
     SIZES, //
 };
 use crate::{
@@ -178,17 +177,14 @@ mod tests {
 
         for _ in 0..TABLES {
             let mut kvm = NOTHING;
-            let mut cpu = NOTHING;
-            let mut kernel = NO_KERNEL;
 
             // What KVM gives to nobody is in no host.
             for row in policy::rows().filter(|row| row.why().is_none()) {
                 row.feature.set_in(&mut kvm, random.flip());
             }
-            cpu.iter_mut().for_each(|word| *word = random.next());
-            kernel.iter_mut().for_each(|word| *word = random.next());
 
-            let runtime = random.runtime();
+            let cpu: Words = EVERYTHING.map(|_| random.next());
+            let (kernel, runtime) = (random.kernel(), random.runtime());
             let context = Context {
                 facts: Facts {
                     kvm: &kvm,
@@ -279,7 +275,7 @@ mod tests {
 
         for _ in 0..200 {
             let kvm: Words = EVERYTHING.map(|_| random.next());
-            let kernel = NO_KERNEL.map(|_| random.next());
+            let kernel = random.kernel();
             let context = Context {
                 facts: Facts {
                     kvm: &kvm,
