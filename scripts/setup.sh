@@ -109,31 +109,37 @@ install_packages() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $1
 }
 
-# starter FOLDER PROGRAM [ARGUMENT...] - a script that starts a newer Debian's program with the
+# starter FILE FOLDER PROGRAM [ARGUMENT...] - a script that starts a newer Debian's program with the
 # libraries that were unpacked beside it.
 starter() {
-	local dir=$1 program=$2 ld
-	shift 2
+	local file=$1 dir=$2 program=$3 ld
+	shift 3
 	ld=$(cd "$dir" && echo usr/lib/*/ld-linux-*.so.?)
-	cat <<-END
+	cat >"$file" <<-END
 		#!/bin/sh
 		exec "$dir/$ld" --library-path "$dir/${ld%/*}" "$dir/usr/bin/$program" ${*@Q} "\$@"
 	END
+	chmod +x "$file"
+}
+
+# unpack_into FOLDER SUITES [ARCH] -- download PACKAGE...
+unpack_into() {
+	local dir=$1 deb
+	rm -rf "$dir"
+	mkdir -p "$dir/debs"
+	cd "$dir/debs" || return
+	apt_with "${@:2}" || return
+	for deb in *.deb; do
+		dpkg-deb -x "$deb" "$dir" || return
+	done
+	rm -rf "$dir/debs"
 }
 
 # Debian 12 has none. It finds the system's libclang by itself.
 fetch_bindgen() {
-	local dir=$CACHE/tools/bindgen deb
-	rm -rf "$dir"
-	mkdir -p "$dir/debs"
-	cd "$dir/debs"
-	apt_with "trixie trixie-backports" -- download bindgen libc6 libgcc-s1
-	for deb in *.deb; do
-		dpkg-deb -x "$deb" "$dir"
-	done
-	rm -rf "$dir/debs"
-	starter "$dir" bindgen >"$CACHE/tools/bin/bindgen"
-	chmod +x "$CACHE/tools/bin/bindgen"
+	local dir=$CACHE/tools/bindgen
+	unpack_into "$dir" "trixie trixie-backports" -- download bindgen libc6 libgcc-s1
+	starter "$CACHE/tools/bin/bindgen" "$dir" bindgen
 }
 
 fetch_source() {
@@ -156,14 +162,11 @@ fetch_busybox() {
 # The standard library of this very compiler, for arm64.
 fetch_std() {
 	local dir=$CACHE/tools/rust-arm64 suites=$codename package=libstd-rust-dev version
-	rm -rf "$dir"
-	mkdir -p "$dir"
-	cd "$dir" || return
 	[ "$codename" != bookworm ] || package=libstd-rust-web-dev
 	[ -z "$(debian_site -F security || true)" ] || suites+=" $codename-security"
 	version=$(dpkg-query -W -f '${Version}' $package) || return
-	apt_with "$suites" arm64 -- download "$package=$version" || return
-	dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb && touch whole
+	unpack_into "$dir" "$suites" arm64 -- download "$package=$version" || return
+	touch "$dir/whole"
 }
 
 # unpack_qemu FOLDER [ARCH] - the newest QEMU that Debian has, with all its libraries.
@@ -190,8 +193,7 @@ fetch_qemu() {
 		ln -s "$(command -v qemu-system-aarch64)" "$dir/qemu-system-aarch64"
 	else
 		unpack_qemu "$dir" || return
-		starter "$dir" qemu-system-aarch64 -L "$dir/usr/share/qemu" >"$dir/qemu-system-aarch64"
-		chmod +x "$dir/qemu-system-aarch64"
+		starter "$dir/qemu-system-aarch64" "$dir" qemu-system-aarch64 -L "$dir/usr/share/qemu"
 	fi
 	at_least "$(version_of "$dir/qemu-system-aarch64")" "$QEMU_NEW" || {
 		echo "error: Debian's newest is $(version_of "$dir/qemu-system-aarch64"), $QEMU_NEW is wanted"

@@ -70,6 +70,7 @@ class Run:
     tests: tuple = ()               # none: all that the baseline has
     before: str = ""                # shell commands for the guest, before anything else
     newer: bool = False             # under the newer QEMU that setup.sh fetched
+    program: bool = False           # the program guestcaps as well
     machines: bool = False          # only what VMs start with on each machine of baseline/hosts
     brief: tuple = ()               # those of them that are enough, but with --all
     like: str = ""                  # another run, with the same emulated host and the same verdicts
@@ -180,7 +181,7 @@ MADE_UP_TESTS = ("id_reg_limits_test", "id_reg_query_test", "id_reg_debugfs_test
 
 # KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [
-    Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}"),
+    Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}", program=True),
     Run("amd-no-movbe-rdpid", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid", tests=OTHER_HOSTS),
     Run("amd-turned-off", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP} {TURNED_OFF}",
@@ -199,7 +200,7 @@ RUNS = [
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"),
         brief=ASK_FOR_FEATURES),
-    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True),
+    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, program=True),
     Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
         options="-machine mte=on"),
     Run("arm64-protected", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=protected",
@@ -443,7 +444,7 @@ def job(run, wanted):
         lines.append(ask(run))
     if wanted and run.arch == "arm64":
         lines.append("explain() {\n" + (SCRIPTS / "guest/explain").read_text() + "}\nexplain")
-    if wanted and run.name in ("amd", "arm64"):
+    if wanted and run.program:
         lines.append((SCRIPTS / "guest/guestcaps").read_text())
     if wanted and run.modules:
         lines.append((SCRIPTS / "guest/reload").read_text())
