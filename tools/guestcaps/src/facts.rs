@@ -85,28 +85,6 @@ impl Field {
         }
     }
 
-    /// Its name, with that of where it is.
-    pub fn full_name(&self, place: Place) -> String {
-        match place {
-            Place::Arm64(_) if self.name.is_empty() && u32::from(self.width) == 64 => {
-                place.to_string()
-            }
-            Place::Arm64(_) if self.name.is_empty() => format!("{place}[{}]", self.lsb),
-            Place::Arm64(_) => format!("{place}.{}", self.name),
-            _ if self.name.is_empty() => format!("{place}[{}]", self.lsb),
-            _ => self.name.to_string(),
-        }
-    }
-
-    /// Its name, behind the register's on x86 too.
-    pub fn long_name(&self, place: Place) -> String {
-        match place {
-            Place::Arm64(_) => self.full_name(place),
-            _ if self.name.is_empty() => self.full_name(place),
-            _ => format!("{place}  {}", self.name),
-        }
-    }
-
     /// A value, with its name.
     pub fn value_name(&self, value: u64) -> String {
         match self.values.iter().find(|(_, number)| *number == value) {
@@ -169,6 +147,11 @@ pub fn register(place: Place) -> Option<&'static Register> {
     ARM64.iter().find(|register| register.id == encoding)
 }
 
+/// A register of arm64 that has this name.
+pub fn named(name: &str) -> Option<&'static Register> {
+    ARM64.iter().find(|register| register.name == name)
+}
+
 fn leaf(place: Place) -> Option<&'static Leaf> {
     let Place::Cpuid(function, index, reg) = place else {
         return None;
@@ -227,7 +210,7 @@ pub struct Term {
 
 impl Term {
     fn arm64((register, name, least): Arm64Term) -> Option<Self> {
-        let place = Place::named(register)?;
+        let place = Place::sysreg(named(register)?.id);
         let field = fields(place).into_iter().find(|field| field.name == name)?;
         Some(Self {
             place,
@@ -317,7 +300,7 @@ mod tests {
 
     #[test]
     fn signed_values_compare() {
-        let place = Place::named("ID_AA64PFR0_EL1").unwrap();
+        let place = Place::sysreg(named("ID_AA64PFR0_EL1").unwrap().id);
         let fp = field(place, 16, 4);
         assert!(
             fp.name == "FP" && fp.signed && fp.rank(15) < fp.rank(0) && fp.rank(0) < fp.rank(1)

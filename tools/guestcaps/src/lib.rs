@@ -26,6 +26,7 @@ mod ffi;
 pub mod kvm;
 pub mod lint;
 pub mod model;
+mod names;
 pub mod offer;
 pub mod place;
 pub mod read;

@@ -282,14 +282,12 @@ impl Cli {
         }
         if self.json {
             let refused: Vec<_> = guests.iter().flat_map(|guest| &guest.refused).collect();
+            // Its lines are debugfs's, and no fields of the crate's.
             let document = serde_json::json!({
                 "guestcaps": 1, "command": "vcpu", "guests": props, "refused": refused
             });
-            let text = serde_json::to_string_pretty(&document)? + "\n";
-            // Its lines are debugfs's, and no fields of the crate's.
-            print(&text)?;
+            text = serde_json::to_string_pretty(&document)? + "\n";
         }
-        let text = if self.json { String::new() } else { text };
         Ok(Said {
             text,
             document: Document::default(),
@@ -318,14 +316,9 @@ impl Cli {
             if !common::matters(shared, hosts) || lacking.is_empty() && !self.all {
                 continue;
             }
-            let mut all: Vec<_> = hosts.iter().map(|host| host.name.as_str()).collect();
-            let few = if lacking.len() == all.len() - 1 && all.len() > 4 {
-                all.retain(|name| {
-                    !lacking
-                        .iter()
-                        .any(|n| hosts.get(*n).is_some_and(|host| host.name == *name))
-                });
-                format!("all but {}", all.join(", "))
+            let few = if lacking.len() == hosts.len() - 1 && hosts.len() > 4 {
+                let has = (0..hosts.len()).filter(|n| !lacking.contains(n)).map(name);
+                format!("all but {}", has.collect::<Vec<_>>().join(", "))
             } else {
                 let most = |n: usize| shared.most.get(n).copied().unwrap_or(0);
                 let zero = shared.field.get(0);
@@ -381,11 +374,7 @@ impl Cli {
         let mut text = format!(
             "{} {}\n",
             Look::Head.of("Hosts"),
-            hosts
-                .iter()
-                .map(|host| host.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
+            (0..hosts.len()).map(name).collect::<Vec<_>>().join(", ")
         );
         if table.has_rows() {
             let _ = write!(text, "\n{table}");
