@@ -27,9 +27,9 @@ fn answers(entry: &Entry, function: u32, index: Option<u32>) -> bool {
         && index.is_none_or(|index| entry.flags & SIGNIFICANT_INDEX == 0 || entry.index == index)
 }
 
-/// The chain of a function: functions differ in their lowest and highest bits.
+/// The chain of a function: functions of a class differ in their lowest bits.
 const fn chain(function: u32) -> u8 {
-    function.wrapping_add(function >> 24) as u8
+    function as u8
 }
 
 /// The first and the last function that may be the base of a hypervisor's leaves; so may all
@@ -85,7 +85,7 @@ impl Index {
     fn try_add(&mut self, entries: &[Entry]) -> Option<()> {
         // Backwards, so that who comes first is found first.
         let mut backwards = entries.iter().rev();
-        let mut position = entries.len() as u8;
+        let mut position = entries.len();
         let Some(mut entry) = backwards.next() else {
             return Some(());
         };
@@ -93,7 +93,7 @@ impl Index {
         for before in backwards {
             position = position.wrapping_sub(1);
             if before.function != entry.function {
-                self.put(entries, position, entry.function)?;
+                self.put(entries, position as u8, entry.function)?;
             } else if before.flags & entry.flags & SIGNIFICANT_INDEX == 0
                 || before.index >= entry.index
             {

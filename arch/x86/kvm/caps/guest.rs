@@ -2,6 +2,8 @@
 
 //! What KVM derives from a guest's CPUID entries: the vCPU's capabilities and more.
 
+use core::array;
+
 use kernel::prelude::*;
 
 use crate::{
@@ -147,11 +149,8 @@ impl GuestCaps {
     /// applied.
     #[inline(always)]
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let mut caps = Self(*facts.kvm);
+        let mut caps = Self(array::from_fn(|word| facts.kvm[word] & facts.guest[word]));
 
-        for (word, asked) in caps.0.iter_mut().zip(facts.guest) {
-            *word &= asked;
-        }
         optouts::apply(facts, &mut caps.0);
         caps
     }

@@ -5,6 +5,7 @@
 use kernel::prelude::*;
 
 use super::{
+    derived,
     entry,
     index,
     is_same,
@@ -34,7 +35,6 @@ use crate::{
     },
     guest::{
         self,
-        derive,
         Context, //
     },
     query::{
@@ -210,7 +210,7 @@ mod tests {
             before.clear();
             before.extend_from_slice(&entries, GFP_KERNEL)?;
 
-            let is_refused = derive(&context, &mut before, &index).is_err();
+            let is_refused = derived(&context, &mut before).is_err();
             let mended = Answer::mended(&mut entries, &index);
 
             assert!(mended.is_some() == is_refused);
@@ -218,7 +218,7 @@ mod tests {
             before.clear();
             before.extend_from_slice(&entries, GFP_KERNEL)?;
 
-            let (caps, _) = derive(&context, &mut entries, &index)?;
+            let (caps, _) = derived(&context, &mut entries)?;
 
             for (before, after) in before.iter_mut().zip(&entries) {
                 let was = *before;
@@ -297,7 +297,7 @@ mod tests {
             ];
             let index = index(&entries);
             let bounds = Bounds::new(&context.facts, &AT_RESET);
-            let (caps, _) = derive(&context, &mut entries, &index)?;
+            let (caps, _) = derived(&context, &mut entries)?;
 
             for word in 0..NR_KVM_CPU_CAPS {
                 let of = |words: &Words| words.get(word).copied().unwrap_or(0);
