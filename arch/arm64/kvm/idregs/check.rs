@@ -115,7 +115,7 @@ impl VmRegister<'_> {
 
     /// Judges a value; see [`check`].
     #[inline(always)]
-    fn check(&self, word: u64, now: Option<u64>) -> Result<u64, Refusal> {
+    pub(super) fn check(&self, word: u64, now: Option<u64>) -> Result<u64, Refusal> {
         if self.ignores_writes() {
             return Ok(0);
         }

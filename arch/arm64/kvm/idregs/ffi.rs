@@ -395,13 +395,13 @@ impl From<&Answer> for kvm_guest_cap {
             }
             Verdict::Lacks(_) => bindings::KVM_GUEST_CAP_NEEDS,
         };
+        let (lowest, highest) = answer.range;
         let flags = [
             (bindings::KVM_GUEST_CAP_SIGNED, answer.sign != 0),
-            (bindings::KVM_GUEST_CAP_WRITABLE, view.writable),
+            (bindings::KVM_GUEST_CAP_WRITABLE, lowest != highest),
             (bindings::KVM_GUEST_CAP_USABLE, answer.is_usable),
         ];
         let flags = flags.into_iter().filter(|(_, holds)| *holds);
-        let (lowest, highest) = answer.range;
         let cap = Self {
             id: one_reg(answer.register),
             lsb: view.field.lsb as u8,

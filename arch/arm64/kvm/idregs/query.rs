@@ -118,6 +118,10 @@ impl Answer {
         let Some(register) = VmRegister::new(index, facts) else {
             return word;
         };
+        // Most registers are taken as they are, and then each of their fields is.
+        if register.check(word, now) == Ok(word) {
+            return word;
+        }
         let mut stored = word;
         for field in register.limits.register.fields {
             let value = field.get(word);
