@@ -7,6 +7,8 @@ VENDOR ?= amd
 lane   := $(if $(filter arm64,$(ARCH)),arm64,$(VENDOR))
 config := $(if $(filter arm64,$(ARCH)),arm64,x86)
 export KDIR ACCEL CPU APPEND JOBS RUSTC BINDGEN LLVM
+# Two makes in one build folder would spoil it.
+ALONE  := scripts/alone.sh $(or $(firstword $(MAKECMDGOALS)),help)
 
 ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
@@ -45,69 +47,69 @@ help:
 ## JOBS=n           how many compilers at a time; default: one for each core
 
 run:
-	@scripts/run.sh $(lane)
+	@$(ALONE) scripts/run.sh $(lane)
 
 test:
-	@scripts/setup.sh kernel x86 intel arm64 test
-	@scripts/test.py $(if $(ALL),--all)
+	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 test
+	@$(ALONE) scripts/test.py $(if $(ALL),--all)
 
 shell: kernel
-	@scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
-	@scripts/shell.sh $(lane)
+	@$(ALONE) scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
+	@$(ALONE) scripts/shell.sh $(lane)
 
 kernel:
-	@scripts/setup.sh kernel
-	@scripts/source.sh
-	@scripts/kernel.sh $(config)
+	@$(ALONE) scripts/setup.sh kernel
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) scripts/kernel.sh $(config)
 
 kunit selftests:
-	@scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
-	@scripts/test.py --lane $(lane) --only $@ $(if $(TESTS),--tests "$(TESTS)")
+	@$(ALONE) scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
+	@$(ALONE) scripts/test.py --lane $(lane) --only $@ $(if $(TESTS),--tests "$(TESTS)")
 
 compare:
-	@scripts/setup.sh kernel x86 intel arm64
-	@scripts/test.py --compare
+	@$(ALONE) scripts/setup.sh kernel x86 intel arm64
+	@$(ALONE) scripts/test.py --compare
 
 bench:
-	@scripts/bench.sh $(ARCH)
+	@$(ALONE) scripts/bench.sh $(ARCH)
 
 audit:
-	@scripts/setup.sh series
-	@scripts/source.sh
-	@bash -c '. scripts/common.sh; exec scripts/audit.py "$$LAB/linux"'
+	@$(ALONE) scripts/setup.sh series
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) bash -c '. scripts/common.sh; exec scripts/audit.py "$$LAB/linux"'
 
 # HOST is only what was said to make: some shells have a variable of that name.
 map:
-	@scripts/setup.sh series
-	@scripts/source.sh
-	@bash -c '. scripts/common.sh; exec scripts/map.py "$$@"' map \
+	@$(ALONE) scripts/setup.sh series
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) bash -c '. scripts/common.sh; exec scripts/map.py "$$@"' map \
 		$(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)")
 
 facts:
-	@scripts/setup.sh kernel
-	@scripts/source.sh
-	@bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN exec scripts/facts.py'
+	@$(ALONE) scripts/setup.sh kernel
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN exec scripts/facts.py'
 
 migrate:
-	@scripts/migrate.sh
+	@$(ALONE) scripts/migrate.sh
 
 races:
-	@scripts/setup.sh kernel x86
-	@scripts/test.py --races
+	@$(ALONE) scripts/setup.sh kernel x86
+	@$(ALONE) scripts/test.py --races
 
 baseline:
-	@scripts/setup.sh kernel x86 intel arm64 test
-	@scripts/test.py --baseline
+	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 test
+	@$(ALONE) scripts/test.py --baseline
 
 series:
-	@scripts/setup.sh series
-	@scripts/post.sh
+	@$(ALONE) scripts/setup.sh series
+	@$(ALONE) scripts/post.sh
 
 refresh:
-	@scripts/refresh.sh
+	@$(ALONE) scripts/refresh.sh
 
 clean:
-	@scripts/clean.sh
+	@$(ALONE) scripts/clean.sh
 
 distclean:
-	@scripts/clean.sh all
+	@$(ALONE) scripts/clean.sh all
