@@ -136,7 +136,8 @@ static void check_listed(const struct kvm_guest_cap *cap, struct kvm_cpuid2 *sup
 	case KVM_GUEST_CAP_RESERVED:
 	case KVM_GUEST_CAP_DENIED:
 	case KVM_GUEST_CAP_ABSENT:
-		TEST_ASSERT(!cap->highest && !cap->flags, "%llx[%u] isn't there", cap->id, cap->lsb);
+		TEST_ASSERT(!cap->highest && !cap->flags, "%llx[%u] isn't there", cap->id,
+			    cap->lsb);
 		TEST_ASSERT(cap->rule != KVM_GUEST_CAP_ABSENT ||
 			    (cap->why >= KVM_GUEST_CAP_NO_CPU && cap->why <= KVM_GUEST_CAP_NO_KVM),
 			    "%llx[%u] is absent for reason %u", cap->id, cap->lsb, cap->why);
