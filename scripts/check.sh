@@ -6,15 +6,23 @@
 
 cd "$ROOT" || exit
 status=0
+# check NAME COMMAND... - which is ended if it hangs, with all that it started.
 check() {
-	local name=$1
+	local name=$1 limit=1800 job watch
 	shift
-	if "$@" 2>&1; then
+	set -m
+	("$@") 2>&1 </dev/null &
+	job=$!
+	(sleep $limit && echo "no end after $limit seconds" && kill -- -$job) &
+	watch=$!
+	set +m
+	if wait $job; then
 		echo "ok $name"
 	else
 		echo "not ok $name"
 		status=1
 	fi
+	kill -- -$watch 2>/dev/null || true
 }
 
 rust_files() { git ls-files -co --exclude-standard '*.rs' ':!*/uapi.rs'; }
@@ -115,6 +123,14 @@ module_for_any_kernel() {
 	[ -s "$build/$3" ]
 }
 
+# What Sphinx has to say of KVM's documentation, ours in it.
+documentation() {
+	local log=$LOGS/htmldocs.log
+	kmake "$LAB" docs x86 htmldocs SPHINXDIRS=virt/kvm >"$log" 2>&1 || { tail -n 20 "$log"; return 1; }
+	[ -s "$LAB/build/docs/Documentation/output/virt/kvm/x86/guest-caps.html" ] || return
+	! grep -E 'WARNING|ERROR' "$log"
+}
+
 again=$LAB/build/again
 x86=arch/x86/kvm/caps/caps.o
 arm64=arch/arm64/kvm/idregs/idregs.o
@@ -132,13 +148,14 @@ check "functions that rows name exist" mirrored_functions_exist
 check "what must not build does not, and the compiler says why" scripts/must-fail.sh
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
+check "documentation renders" documentation
 check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check
 check "guestcaps: tests and lints" scripts/guestcaps.sh x86 test
 check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x86 guestcaps_kunit.ko
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o
 check "shellcheck" shellcheck scripts/*.sh .ci/run
 check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload \
-	scripts/guest/explain scripts/guest/guestcaps scripts/guest/migrate scripts/guest/parameters
+	scripts/guest/guestcaps scripts/guest/migrate scripts/guest/parameters
 check "python compiles" python3 -m compileall -q scripts
 check "series: git am gives the lab's tree, checkpatch" scripts/post.sh
 exit $status
