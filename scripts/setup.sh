@@ -29,17 +29,18 @@ for part in "$@"; do
 	kernel) need_gb=$((need_gb + 5)) ;;
 	x86)
 		emulators+=" qemu-system-x86"
+		packages+=" python3-jsonschema"
 		need_gb=$((need_gb + 1))
 		;;
 	intel) packages+=" bochs bochsbios vgabios bochs-term isolinux syslinux-common xorriso bsdutils" ;;
 	arm64)
 		emulators+=" qemu-system-arm"
-		packages+=" gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+		packages+=" gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3-jsonschema"
 		need_gb=$((need_gb + 1))
 		;;
 	migrate) need_gb=$((need_gb + 1)) ;;
 	test)
-		packages+=" shellcheck b4 codespell python3-ply python3-git"
+		packages+=" shellcheck b4 codespell python3-ply python3-git python3-sphinx python3-yaml"
 		need_gb=$((need_gb + 2))
 		;;
 	series) packages+=" b4 codespell python3-ply python3-git" ;;

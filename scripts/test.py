@@ -18,8 +18,11 @@ with KCSAN. On hosts that differ from others in little only tests that ask for f
 """
 
 import argparse
+import base64
 import difflib
+import gzip
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -28,7 +31,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -37,6 +40,7 @@ SCRIPTS = ROOT / "scripts"
 BASELINE = SCRIPTS / "baseline"
 NEW = BASELINE / "new"
 MACHINES = BASELINE / "hosts"
+SCHEMA = ROOT / "Documentation/guestcaps.schema.json"
 DIFFERENCES = BASELINE / "idregs-differences"
 X86_IMAGE = "arch/x86/boot/bzImage"
 ARM64_IMAGE = "arch/arm64/boot/Image"
@@ -342,6 +346,26 @@ def said_lines(console):
     return [f"host {digest}"] + found if found else []
 
 
+def wrong_documents(console):
+    """Where what the program guestcaps wrote isn't as its schema has it; none: it wrote nothing."""
+    import jsonschema                       # pylint: disable=import-error,import-outside-toplevel
+    check = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    for line in console:
+        if line.startswith("documents "):
+            text = gzip.decompress(base64.b64decode(line.split()[1])).decode()
+            while text := text.lstrip():
+                try:
+                    document, end = json.JSONDecoder().raw_decode(text)
+                except json.JSONDecodeError as error:
+                    yield f"{error}: {text[:200]}"
+                    return
+                text = text[end:]
+                for error in check.iter_errors(document):
+                    yield f"{document.get('command')}: {error.json_path}: {error.message}"
+            return
+    yield "there are no documents"
+
+
 def without_host(lines):
     return [x for x in lines if not x.startswith("host ")]
 
@@ -403,6 +427,10 @@ def parse(run, console, kunit):
         run.error = "the lane did not reach its end"
     run.said = said_lines(lines)
     run.results, run.output = parse_selftests(lines)
+    if run.program and "guestcaps" in run.results:
+        wrong = "\n".join(wrong_documents(lines))
+        run.results["guestcaps: schema"] = "fail" if wrong else "pass"
+        run.output["guestcaps: schema"] = wrong
     if kunit:
         cases = parse_kunit(log)
         if not cases:
@@ -442,8 +470,6 @@ def job(run, wanted):
     lines = [NEEDS_KVM, run.before]
     if wanted or run.machines:
         lines.append(ask(run))
-    if wanted and run.arch == "arm64":
-        lines.append("explain() {\n" + (SCRIPTS / "guest/explain").read_text() + "}\nexplain")
     if wanted and run.program:
         lines.append((SCRIPTS / "guest/guestcaps").read_text())
     if wanted and run.modules:
@@ -499,6 +525,25 @@ def add_modules(run, build, rootfs, initrd):
             "find modules | sort | cpio --quiet -o -H newc -R 0:0 | gzip -n", shell=True,
             cwd=folder, check=True, capture_output=True).stdout
         initrd.write_bytes(rootfs.read_bytes() + archive)
+
+
+def once_more(run):
+    """A test may be slow for what runs beside it: what timed out runs again, alone."""
+    late = [name for name, verdict in run.results.items() if verdict == "timeout"
+            and run.expected().get(name, ("",))[0] != "timeout"]
+    if not late:
+        return
+    again = replace(run, name=f"{run.name}-again", program=False, results={}, output={})
+    boot(again, False, job(again, late), False)
+    of_late = [name for name in run.results if name.partition(":")[0] in late]
+    for name in of_late:
+        del run.results[name]
+    run.results |= {name: verdict for name, verdict in again.results.items()
+                    if name.partition(":")[0] in late or verdict == "fail"}
+    run.output = again.output | run.output | {name: again.output[name] for name in late}
+    run.error = run.error or again.error
+    say(f"  {run.name}: {', '.join(late)} timed out, and once more, alone: "
+        f"{', '.join(again.results.get(name, 'did not run') for name in late)}")
 
 
 # -- Verdicts ------------------------------------------------------------------------------------
@@ -735,6 +780,9 @@ def main():
                 host_checks(tally)
             for done in boots:
                 done.result()
+        for run in runs:
+            if not unmodified:
+                once_more(run)
     except RuntimeError as error:
         tally.add("lab", str(error), "fail", output="see above")
     for run in runs:
