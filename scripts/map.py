@@ -6,8 +6,8 @@ usage: map.py [--terminal] [--svg FILE] [--host FILE]
        map.py --check    only tell whether Documentation's drawing is that of the table
 
 With neither --terminal nor --svg, show it and write Documentation/virt/kvm/arm/id-reg-limits.svg;
-with --host, out/id-reg-limits.svg. A host's FILE has lines "REGISTER HEX"; all else in it is
-skipped. Registers that it does not have are zero.
+with --host, out/id-reg-limits.svg. A host's FILE is a dump of guestcaps, or has lines
+"REGISTER HEX"; all else in it is skipped. Registers that it does not have are zero.
 """
 
 import argparse
@@ -83,12 +83,12 @@ def build():
 
 
 def dump(path):
-    """{register: value} of a host's file."""
+    """{register: value} of a host's file: lines, or a dump of guestcaps."""
     try:
         text = Path(path).read_text(errors="replace")
     except OSError as error:
         die(f"{path}: {error.strerror}: name a file of lines REGISTER HEX")
-    line = r"^\s*([A-Z][A-Z0-9_]+)[ \t]+(?:0[xX])?([0-9a-fA-F]{1,16})(?!\S)"
+    line = r'^\s*"?([A-Z][A-Z0-9_]+)(?:": *"|[ \t]+)(?:0[xX])?([0-9a-fA-F]{1,16})(?:"|(?!\S))'
     found = dict(re.findall(line, text, re.M))
     return found or die(f"{path}: it has no line REGISTER HEX, such as CTR_EL0 b444c004")
 

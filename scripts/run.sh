@@ -11,51 +11,86 @@ amd) config=x86 image=arch/x86/boot/bzImage part=x86 ;;
 intel) config=x86 image=arch/x86/boot/bzImage part=intel ;;
 arm64) config=arm64 image=arch/arm64/boot/Image part=arm64 ;;
 esac
-arch=${config%-m}
+arch=$config
 
 "$ROOT/scripts/setup.sh" kernel "$part"
 "$ROOT/scripts/source.sh"
 "$ROOT/scripts/kernel.sh" "$config"
 "$ROOT/scripts/selftests.sh" "$arch" demo
 
-# show WHAT CPU COMMANDS [SED] - boot the emulated host CPU and print what commands in it print.
-show() {
-	local log=$LOGS/run-$lane.log job=$LAB/demo.$lane
-	say "  Booting $1."
-	echo "$3" >"$job"
-	CPU=$2 TIMEOUT=${TIMEOUT:-300} boot_or_die "$log" "$lane" \
-		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
-	say
-	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' -e "${4:-}" "$log"
-	say
-}
-
-# What a few features come to, and then a VM that asks for more than its host has.
-both='/bin/guest_caps; echo; /bin/guest_caps_view'
-
-say
+# The host that is shown, and two others with which it shares a model.
 case $lane in
 amd)
-	if [ "${ACCEL:-tcg}" = kvm ]; then
-		show "on this machine's own processor, nested" "${CPU:-host}" "$both"
-	elif [ -n "${CPU:-}" ]; then
-		show "a host with -cpu $CPU" "$CPU" "$both"
-	else
-		# shellcheck disable=SC2016 # sed's own $
-		show "a host that has all that the emulator has (-cpu max)" max /bin/guest_caps '/^host .*CPUID$/,$d'
-		show "a host without RDPID and MOVBE (-cpu max,-rdpid,-movbe)" max,-rdpid,-movbe \
-			"$both"
-	fi
+	what="a host without RDPID and MOVBE" cpu=max,-rdpid,-movbe
+	others=(EPYC-Rome 'Nehalem,vendor=AuthenticAMD,+svm,+npt')
 	;;
-intel) show "a host with VMX, in Bochs (it takes longer)" "${CPU:-}" "$both" ;;
-arm64)
-	# shellcheck disable=SC2016 # For the guest's shell.
-	show "an arm64 host with EL2" "${CPU:-max}" '/bin/idregs; echo
-echo "A VMM asks for more: a second level of SM4, guarded control stacks, 56-bit addresses"
-printf "ID_AA64ISAR0_EL1 1221121110212120\nID_AA64PFR1_EL1 0000100000000021\nID_AA64MMFR0_EL1 2100032310201127\n" >/tmp/wanted
-cat /tmp/wanted; echo; /bin/idregs_explain /tmp/wanted || true'
-	"$ROOT/scripts/map.py" --terminal
-	say
-	;;
+intel) what="a host with VMX, in Bochs (it takes longer)" cpu='' others=() ;;
+arm64) what="an arm64 host with EL2" cpu=max others=(neoverse-n1 a64fx) ;;
 esac
+if [ "${ACCEL:-tcg}" = kvm ]; then
+	what="on this machine's own processor, nested" cpu=host others=()
+fi
+if [ -n "${CPU:-}" ]; then
+	what="a host with that CPU" cpu=$CPU others=()
+fi
+
+if [ "$arch" = arm64 ]; then
+	effective=
+	model='# A second level of SM4, guarded control stacks, 56-bit addresses
+ID_AA64ISAR0_EL1    20000000000/f0000000000
+ID_AA64PFR1_EL1    100000000000/f00000000000
+ID_AA64MMFR0_EL1              7/f'
+else
+	effective='title guest_caps; /bin/guest_caps'
+	model='# MOVBE and DSCPL, AVX512F, SERIALIZE
+0x1.0:ecx  00400010/00400010
+0x7.0:ebx  00010000/00010000
+0x7.0:edx  00004000/00004000'
+fi
+
+# boot CPU JOB - run a job in an emulated host; its console goes to its log.
+boot() {
+	local job=$LAB/demo.$lane-$1
+	echo "$2" >"$job"
+	CPU=$1 TIMEOUT=${TIMEOUT:-300} boot_or_die "$LOGS/run-$lane-$1.log" "$lane" \
+		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
+}
+
+# said CPU - what the job had to say.
+said() {
+	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' -e '/^qemu-system-/d' \
+		"$LOGS/run-$lane-$1.log"
+}
+
+# A dump comes out of its host as text, and goes into another's job.
+jobs=() files=()
+for other in "${others[@]}"; do
+	name=${other%%,*}.json
+	say "  Booting $other."
+	boot "$other" 'guestcaps dump | gzip -c | base64'
+	files+=("$name")
+	jobs+=("base64 -d <<END | gunzip -c >$name" "$(said "$other")" END)
+done
+[ ${#files[@]} -eq 0 ] || jobs+=("guestcaps dump >this.json"
+	"title guestcaps common this.json ${files[*]}" "guestcaps common this.json ${files[*]}")
+
+say "  Booting $what${cpu:+ (-cpu $cpu)}."
+# The guest has a terminal, but who reads may have none.
+[ -t 1 ] && plain='' || plain='export NO_COLOR=1'
+boot "$cpu" "cd /tmp
+$plain
+title() { printf '\\n\$ %s\\n' \"\$*\"; }
+$effective
+title guestcaps host; guestcaps host
+cat >model <<END
+$model
+END
+title cat model; cat model
+title guestcaps check model; guestcaps check model
+$(printf '%s\n' "${jobs[@]}")
+true"
+say
+said "$cpu"
+[ "$lane" != arm64 ] || "$ROOT/scripts/map.py" --terminal
+say
 say "  Done in $(clock $((SECONDS - begin))). Logs: $LOGS. Try: make shell, make test, make help."

@@ -46,8 +46,8 @@ build() {
 	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio" "$busybox" "$root"
 }
 
-demo=(guest_caps guest_caps_bench guest_caps_view supported_cpuid)
-[ "$arch" = x86 ] || demo=(idregs idregs_bench idregs_explain)
+demo=(guest_caps guest_caps_bench)
+[ "$arch" = x86 ] || demo=(idregs_bench)
 
 state() {
 	git -C "$LAB/linux" rev-parse 'HEAD^{tree}'

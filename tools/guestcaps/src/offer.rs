@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{Field, Order},
-    place::Place,
+    place::{Arch, Place},
 };
 
 /// What decides about a field's values.
@@ -245,6 +245,7 @@ impl Offer {
             (Rule::LowerSafe | Rule::Absent | Rule::Fixed, _) if self.reason.is_some() => {
                 self.reason.as_ref().map_or(String::new(), Reason::words)
             }
+            (Rule::Reserved, _) if self.place.arch() == Arch::X86 => "KVM does not know it".into(),
             (Rule::Reserved, _) => "not allocated".into(),
             (Rule::Denied, _) => "KVM has it for no VM".into(),
             (Rule::Absent, _) => "this VM has no such register".into(),
