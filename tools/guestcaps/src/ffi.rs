@@ -8,10 +8,15 @@ use std::os::fd::AsRawFd;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use kvm_bindings::KVMIO;
-use vmm_sys_util::{errno::Error, ioctl::ioctl_with_mut_ref, ioctl_iowr_nr};
+use vmm_sys_util::{
+    errno::Error,
+    ioctl::{ioctl_with_mut_ref, ioctl_with_val},
+    ioctl_io_nr, ioctl_iowr_nr,
+};
 
-use crate::uapi::{kvm_guest_cap, kvm_guest_caps};
+use crate::uapi::{kvm_guest_cap, kvm_guest_caps, KVM_CAP_GUEST_CAPS};
 
+ioctl_io_nr!(KVM_CHECK_EXTENSION, KVMIO, 0x03);
 ioctl_iowr_nr!(KVM_GUEST_CAPS, KVMIO, 0xd6, kvm_guest_caps);
 
 /// What is asked for.
@@ -20,6 +25,12 @@ pub use crate::uapi::kvm_guest_caps_reg as Asked;
 /// What is asked for.
 #[cfg(target_arch = "x86_64")]
 pub use kvm_bindings::kvm_cpuid_entry2 as Asked;
+
+/// Whether a VM has KVM_GUEST_CAPS.
+pub fn has_guest_caps(fd: &impl AsRawFd) -> bool {
+    // SAFETY: No memory is handed over.
+    unsafe { ioctl_with_val(fd, KVM_CHECK_EXTENSION(), KVM_CAP_GUEST_CAPS.into()) > 0 }
+}
 
 /// Calls KVM_GUEST_CAPS of a VM, with as much room as it needs.
 pub fn guest_caps(

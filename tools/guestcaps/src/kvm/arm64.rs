@@ -2,7 +2,7 @@
 
 //! arm64: what KVM_GUEST_CAPS lists or, without it, what KVM_SET_ONE_REG takes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::fd::AsRawFd};
 
 use kvm_bindings::{
     kvm_enable_cap, kvm_vcpu_init, KVM_ARM_VCPU_HAS_EL2, KVM_ARM_VCPU_PMU_V3,
@@ -12,7 +12,7 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 
-use super::{about, caps, failed, open, Failed};
+use super::{about, caps, failed, open, Asked, Failed};
 use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Field, Order},
@@ -186,11 +186,7 @@ impl Vm {
                     })
                 });
             let asked: Vec<_> = asked.collect();
-            let caps = ffi::guest_caps(&self.vm, KVM_GUEST_CAPS_CHECK, &asked);
-            caps.map_err(failed("KVM_GUEST_CAPS"))?
-                .iter()
-                .map(finding)
-                .collect()
+            ask_about(&self.vm, &asked)?
         } else {
             check::check(model, offers)
         };
@@ -235,6 +231,36 @@ fn finding(cap: &kvm_guest_cap) -> Finding {
     let least = field.value_name(cap.needs_least);
     let needs = format!("needs {} of at least {least}", field.full_name(place));
     caps::finding(cap, offer(cap), needs)
+}
+
+/// What KVM says of these registers, all of which it must list.
+fn ask_about(vm: &impl AsRawFd, registers: &[Asked]) -> Result<Vec<Finding>, Failed> {
+    let caps = ffi::guest_caps(vm, KVM_GUEST_CAPS_CHECK, registers);
+    let caps = caps.map_err(failed("KVM_GUEST_CAPS"))?;
+    Ok(caps.iter().map(finding).collect())
+}
+
+/// For VMMs: puts what a model says in values of registers, and asks KVM what this VM, the first vCPU of
+/// which is initialized, would not get of it, and which rules between fields it would break. None if KVM
+/// can't be asked. Of registers that KVM doesn't list, KVM_SET_ONE_REG will tell.
+pub fn fit(
+    vm: &impl AsRawFd,
+    model: &Model,
+    registers: &mut [Asked],
+) -> Result<Option<Vec<Finding>>, Failed> {
+    for register in registers.iter_mut() {
+        if let Some(word) = model.words.get(&Place::Arm64(register.id)) {
+            register.value = word.over(register.value);
+        }
+    }
+    if !ffi::has_guest_caps(vm) {
+        return Ok(None);
+    }
+    let listed = ffi::guest_caps(vm, KVM_GUEST_CAPS_LIST, &[]);
+    let listed = listed.map_err(failed("KVM_GUEST_CAPS"))?;
+    let is_listed = |register: &&Asked| listed.iter().any(|cap| cap.id == register.id);
+    let registers: Vec<_> = registers.iter().filter(is_listed).copied().collect();
+    Ok(Some(ask_about(vm, &registers)?))
 }
 
 /// Those of the features that KVM has here.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! This host's KVM. VMs are made to ask, and go; none of them runs.
+//! This host's KVM. VMs are made to ask, and go; none of them runs. VMMs ask about their own with [`fit`].
 
 #[cfg(target_arch = "aarch64")]
 mod arm64;
@@ -9,9 +9,11 @@ mod caps;
 mod x86;
 
 #[cfg(target_arch = "aarch64")]
-pub use arm64::{check, host};
+pub use arm64::{check, fit, host};
 #[cfg(target_arch = "x86_64")]
-pub use x86::{check, host};
+pub use x86::{check, fit, host};
+
+pub use crate::ffi::Asked;
 
 use std::{collections::BTreeMap, fmt, fs};
 

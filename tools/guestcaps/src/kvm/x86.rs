@@ -2,14 +2,14 @@
 
 //! x86: what KVM supports and emulates.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::fd::AsRawFd};
 
 use kvm_bindings::{
     kvm_cpuid_entry2, CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES,
 };
 use kvm_ioctls::Kvm;
 
-use super::{about, caps, failed, open, Failed};
+use super::{about, caps, failed, open, Asked, Failed};
 use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Order},
@@ -175,6 +175,12 @@ fn table(kvm: &Kvm, model: &Model) -> Result<Vec<kvm_cpuid_entry2>, Failed> {
         .map_err(failed("KVM_GET_SUPPORTED_CPUID"))?
         .as_slice()
         .to_vec();
+    put(model, &mut entries);
+    Ok(entries)
+}
+
+/// Puts in a table what the model says.
+fn put(model: &Model, entries: &mut Vec<kvm_cpuid_entry2>) {
     for (place, word) in &model.words {
         let Place::Cpuid(function, index, reg) = *place else {
             continue;
@@ -208,7 +214,46 @@ fn table(kvm: &Kvm, model: &Model) -> Result<Vec<kvm_cpuid_entry2>, Failed> {
             *register = u32::try_from(word.over(u64::from(*register))).unwrap_or(*register);
         }
     }
-    Ok(entries)
+}
+
+/// What KVM says of a table with the model in it, of what the model says: what it doesn't get, and the rest.
+fn ask(
+    vm: &impl AsRawFd,
+    model: &Model,
+    table: &[kvm_cpuid_entry2],
+) -> Result<(Vec<Finding>, Vec<Finding>), Failed> {
+    let caps = ffi::guest_caps(vm, KVM_GUEST_CAPS_CHECK, table);
+    let caps = caps.map_err(failed("KVM_GUEST_CAPS"))?;
+    let all = caps
+        .iter()
+        .filter_map(|cap| Some(caps::finding(cap, offer(cap)?, String::new())));
+    // Of what the model doesn't say, nothing was asked.
+    let is_asked = |finding: &Finding| {
+        model
+            .words
+            .get(&finding.place)
+            .is_some_and(|word| word.mask & finding.field.mask() != 0)
+    };
+    Ok(all.filter(is_asked).partition(|finding| {
+        matches!(
+            finding.verdict,
+            Verdict::Refused | Verdict::Forbidden | Verdict::Withheld
+        )
+    }))
+}
+
+/// For VMMs: puts what a model says in their table for KVM_SET_CPUID2, and asks KVM what vCPUs of this
+/// VM, which needs none yet, would not get of it. None if KVM can't be asked.
+pub fn fit(
+    vm: &impl AsRawFd,
+    model: &Model,
+    table: &mut Vec<Asked>,
+) -> Result<Option<Vec<Finding>>, Failed> {
+    put(model, table);
+    if !ffi::has_guest_caps(vm) {
+        return Ok(None);
+    }
+    Ok(Some(ask(vm, model, table)?.0))
 }
 
 /// What of the model doesn't fit on this host, and what KVM_SET_CPUID2 says of the rest.
@@ -218,24 +263,7 @@ pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>),
     let mut notes = Vec::new();
     let findings = match host.source {
         Some(Source::GuestCaps) => {
-            let caps = ffi::guest_caps(&vm, KVM_GUEST_CAPS_CHECK, &table(&kvm, model)?);
-            let caps = caps.map_err(failed("KVM_GUEST_CAPS"))?;
-            let all = caps
-                .iter()
-                .filter_map(|cap| Some(caps::finding(cap, offer(cap)?, String::new())));
-            // Of what the model doesn't say, nothing was asked.
-            let is_asked = |finding: &Finding| {
-                model
-                    .words
-                    .get(&finding.place)
-                    .is_some_and(|word| word.mask & finding.field.mask() != 0)
-            };
-            let (misfits, others): (Vec<_>, _) = all.filter(is_asked).partition(|finding| {
-                matches!(
-                    finding.verdict,
-                    Verdict::Refused | Verdict::Forbidden | Verdict::Withheld
-                )
-            });
+            let (misfits, others) = ask(&vm, model, &table(&kvm, model)?)?;
             for (verdict, what) in [
                 (Verdict::Adjusted, "KVM keeps up to date"),
                 (Verdict::Ignored, "guests can use regardless"),
