@@ -136,6 +136,27 @@ kmake() {
 		HOSTRUSTC="$RUSTC" "$@"
 }
 
+# cargo ARGUMENT... - the compiler's own, with crates in $CACHE/cargo.
+cargo() { CARGO_HOME=$CACHE/cargo "$(dirname "$RUSTC")/cargo" "$@"; }
+
+# static_cargo ARCH - have cargo make static programs for $target.
+static_cargo() {
+	# Nothing of the builder's gets into the program.
+	local flags="-Ctarget-feature=+crt-static --remap-path-prefix=$ROOT=. --remap-path-prefix=$CACHE=."
+	local variable
+	case $1 in
+	x86) target=x86_64-unknown-linux-gnu ;;
+	arm64)
+		target=aarch64-unknown-linux-gnu
+		export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+		[ "$RUSTC" != /usr/bin/rustc ] || flags+=" --sysroot=$CACHE/tools/rust-arm64/usr"
+		;;
+	*) die "no architecture $1: x86 or arm64" ;;
+	esac
+	variable=CARGO_TARGET_${target^^}_RUSTFLAGS
+	export "${variable//-/_}=$flags"
+}
+
 # boot_or_die LOG ARGUMENT... - boot.sh with these arguments, its console in LOG; shows the end of
 # that, without the kernel's log, if the guest fails.
 boot_or_die() {

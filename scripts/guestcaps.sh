@@ -8,23 +8,11 @@
 arch=${1:?}
 crate=$ROOT/tools/guestcaps
 out=$CACHE/tools-guestcaps
-export CARGO_HOME=$CACHE/cargo CARGO_TARGET_DIR=$out/target
-# Nothing of the builder's gets into the program.
-flags="-Ctarget-feature=+crt-static --remap-path-prefix=$CARGO_HOME=cargo --remap-path-prefix=$crate=."
-case $arch in
-x86) target=x86_64-unknown-linux-gnu ;;
-arm64)
-	target=aarch64-unknown-linux-gnu
-	export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-	[ "$RUSTC" != /usr/bin/rustc ] || flags+=" --sysroot=$CACHE/tools/rust-arm64/usr"
-	;;
-*) die "no architecture $arch: x86 or arm64" ;;
-esac
+export CARGO_TARGET_DIR=$out/target
 
-cargo_in() { (cd "$crate" && "$(dirname "$RUSTC")/cargo" "$@"); }
+cargo_in() { (cd "$crate" && cargo "$@"); }
 build() {
-	local variable=CARGO_TARGET_${target^^}_RUSTFLAGS
-	export "${variable//-/_}=$flags"
+	static_cargo "$arch"
 	cargo_in build --release --target "$target"
 	install -D "$CARGO_TARGET_DIR/$target/release/guestcaps" "$out/$arch/guestcaps"
 }
