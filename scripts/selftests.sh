@@ -8,6 +8,7 @@
 arch=${1:?}
 what=${2:-rootfs}
 out=$LAB/selftests/$arch
+vmm=$CACHE/vmm/$arch
 kselftest=$LAB/linux/tools/testing/selftests
 case $arch in
 x86) cross='' busybox=/bin/busybox ;;
@@ -39,6 +40,7 @@ build() {
 			grep ^kvm: >"$root/kselftest/kselftest-list.txt"
 		cp "$kselftest"/kselftest/{runner.sh,ktap_helpers.sh} "$root/kselftest/kselftest/"
 		cp "$kselftest/run_kselftest.sh" "$root/kselftest/"
+		[ ! -e "$vmm/alioth" ] || cp "$vmm/alioth" "$vmm/vmm-guest" "$root/bin/"
 	fi
 	cp "$CACHE/tools-guestcaps/$arch/guestcaps" "$root/bin/"
 	# What is unpacked at every boot had better be small.
@@ -53,9 +55,11 @@ state() {
 	git -C "$LAB/linux" rev-parse 'HEAD^{tree}'
 	git -C "$LAB/linux" diff HEAD | sha256sum
 	cat "$ROOT"/scripts/{rootfs.sh,guest/*} "$0" "$CACHE/tools-guestcaps/$arch/state" | sha256sum
+	[ "$what" = demo ] || cat "$vmm/state"
 }
 
 "$ROOT/scripts/guestcaps.sh" "$arch"
+[ "$what" = demo ] || "$ROOT/scripts/vmm.sh" "$arch"
 mkdir -p "$out"
 now=$(state)
 [ ! -s "$out/$what.cpio" ] || [ "$now" != "$(cat "$out/$what.state" 2>/dev/null)" ] || exit 0

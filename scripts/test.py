@@ -74,7 +74,7 @@ class Run:
     tests: tuple = ()               # none: all that the baseline has
     before: str = ""                # shell commands for the guest, before anything else
     newer: bool = False             # under the newer QEMU that setup.sh fetched
-    program: bool = False           # the program guestcaps as well
+    programs: tuple = ()            # of guest/, those that are tried as well
     machines: bool = False          # only what VMs start with on each machine of baseline/hosts
     brief: tuple = ()               # those of them that are enough, but with --all
     like: str = ""                  # another run, with the same emulated host and the same verdicts
@@ -183,9 +183,11 @@ MIXED = made_up(
     "ID_AA64MMFR2_EL1:0000000100001011")
 MADE_UP_TESTS = ("id_reg_limits_test", "id_reg_query_test", "id_reg_debugfs_test")
 
+PROGRAMS_TRIED = ("guestcaps", "vmm")
+
 # KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [
-    Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}", program=True),
+    Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}", programs=PROGRAMS_TRIED),
     Run("amd-no-movbe-rdpid", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid", tests=OTHER_HOSTS),
     Run("amd-turned-off", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP} {TURNED_OFF}",
@@ -204,7 +206,7 @@ RUNS = [
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"),
         brief=ASK_FOR_FEATURES),
-    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, program=True),
+    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, programs=PROGRAMS_TRIED),
     Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
         options="-machine mte=on"),
     Run("arm64-protected", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=protected",
@@ -427,7 +429,7 @@ def parse(run, console, kunit):
         run.error = "the lane did not reach its end"
     run.said = said_lines(lines)
     run.results, run.output = parse_selftests(lines)
-    if run.program and "guestcaps" in run.results:
+    if run.programs and "guestcaps" in run.results:
         wrong = "\n".join(wrong_documents(lines))
         run.results["guestcaps: schema"] = "fail" if wrong else "pass"
         run.output["guestcaps: schema"] = wrong
@@ -470,8 +472,8 @@ def job(run, wanted):
     lines = [NEEDS_KVM, run.before]
     if wanted or run.machines:
         lines.append(ask(run))
-    if wanted and run.program:
-        lines.append((SCRIPTS / "guest/guestcaps").read_text())
+    if wanted:
+        lines += [(SCRIPTS / "guest" / name).read_text() for name in run.programs]
     if wanted and run.modules:
         lines.append((SCRIPTS / "guest/reload").read_text())
     if wanted:
@@ -533,7 +535,7 @@ def once_more(run):
             and run.expected().get(name, ("",))[0] != "timeout"]
     if not late:
         return
-    again = replace(run, name=f"{run.name}-again", program=False, results={}, output={})
+    again = replace(run, name=f"{run.name}-again", programs=(), results={}, output={})
     boot(again, False, job(again, late), False)
     of_late = [name for name in run.results if name.partition(":")[0] in late]
     for name in of_late:
@@ -589,8 +591,9 @@ class Tally:
                     want = verdict
                 same_host = not known or run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
+        tried = [*wanted, *run.programs] if wanted else []
         for name in expected.keys() - run.results.keys():
-            if name.partition(":")[0] in wanted and not any(fnmatch(x, name) for x in run.results):
+            if name.partition(":")[0] in tried and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
 
     def add_said(self, run):
