@@ -89,8 +89,8 @@ def lines(path):
     return [s for s in (s.split("#")[0].strip() for s in path.read_text().splitlines()) if s]
 
 
-def drop(source, path, names):
-    """Deletes definitions, each with the comment in front of it and the blank line behind."""
+def definitions(source, path, kinds=("function", "macro", "variable")):
+    """The lines of C, and where in them each definition stands: {name: [(begin, end)]}."""
     text = source.decode().splitlines(keepends=True)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / Path(path).name
@@ -98,18 +98,28 @@ def drop(source, path, names):
         tags = subprocess.run(("ctags", "--output-format=json", "--fields=+ne", "--kinds-C=+p",
                                "-f", "-", str(copy)),
                               capture_output=True, check=True, text=True).stdout
-    spans = []
-    for name in names:
-        found = [t for t in map(json.loads, tags.splitlines())
-                 if t["name"] == name and t["kind"] in ("function", "macro", "variable")]
-        if len(found) != 1:
-            raise Error(f"drops: {path} defines {name} {len(found)} times, expected once")
-        begin, end = found[0]["line"] - 1, found[0].get("end", found[0]["line"])
+    found = {}
+    for tag in map(json.loads, tags.splitlines()):
+        if tag["kind"] not in kinds:
+            continue
+        begin, end = tag["line"] - 1, tag.get("end", tag["line"])
         while text[end - 1].endswith("\\\n"):
             end += 1
         # A return type on a line of its own belongs to the definition.
         while begin and re.match(r"[A-Za-z_]", text[begin - 1]):
             begin -= 1
+        found.setdefault(tag["name"], []).append((begin, end))
+    return text, found
+
+
+def drop(source, path, names):
+    """Deletes definitions, each with the comment in front of it and the blank line behind."""
+    text, found = definitions(source, path)
+    spans = []
+    for name in names:
+        if len(found.get(name, [])) != 1:
+            raise Error(f"drops: {path} defines {name} {len(found.get(name, []))} times, expected once")
+        begin, end = found[name][0]
         if begin and text[begin - 1].rstrip().endswith("*/"):
             begin -= 1
             while not text[begin].lstrip().startswith("/*"):
