@@ -14,7 +14,7 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare bench audit map facts migrate races baseline series \
+.PHONY: help run test shell kernel kunit selftests compare bench audit map facts fuzz migrate races baseline series \
 	refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,8 @@ help:
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
 ## make facts       write what tools/guestcaps knows of the kernel tree's names and rules
+## make fuzz        hold the Rust cores against the C that they replace, on made-up hosts and vCPUs;
+##                  TARGET= one of them, SECONDS= or RUNS= for each
 ## make migrate     move arm64 VMs between the unmodified kernel and ours, with QEMU
 ## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
@@ -50,7 +52,7 @@ run:
 	@$(ALONE) scripts/run.sh $(lane)
 
 test:
-	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 test
+	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 test fuzz
 	@$(ALONE) scripts/test.py $(if $(ALL),--all)
 
 shell: kernel
@@ -89,6 +91,13 @@ facts:
 	@$(ALONE) scripts/setup.sh kernel
 	@$(ALONE) scripts/source.sh
 	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN exec scripts/facts.py'
+
+fuzz:
+	@$(ALONE) scripts/setup.sh kernel fuzz
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) scripts/kernel.sh x86
+	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/fuzz.py "$$@"' fuzz $(TARGET) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS) --seconds $(or $(SECONDS),0))
 
 migrate:
 	@$(ALONE) scripts/migrate.sh
