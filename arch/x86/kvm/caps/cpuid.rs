@@ -50,8 +50,8 @@ const _: () = {
 /// entries by `next`; an entry that isn't behind the one that leads there ends the chain. An empty
 /// chain has 0, which does no harm: whoever follows it looks at functions anyway.
 ///
-/// Sub-leaves stand behind the first entry of their function, in the order of their indices. That
-/// is how tables look. Any other table, e.g. one with two entries for the same, is searched.
+/// Other entries of a function stand behind its first one, as in all tables that make sense. Any
+/// other table is searched.
 #[repr(transparent)]
 pub(crate) struct Index(Positions);
 
@@ -94,10 +94,6 @@ impl Index {
             position = position.wrapping_sub(1);
             if before.function != entry.function {
                 self.put(entries, position as u8, entry.function)?;
-            } else if before.flags & entry.flags & SIGNIFICANT_INDEX == 0
-                || before.index >= entry.index
-            {
-                return None;
             }
             entry = before;
         }
