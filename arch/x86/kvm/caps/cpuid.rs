@@ -27,9 +27,9 @@ fn answers(entry: &Entry, function: u32, index: Option<u32>) -> bool {
         && index.is_none_or(|index| entry.flags & SIGNIFICANT_INDEX == 0 || entry.index == index)
 }
 
-/// The chain of a function: functions of a class differ in their lowest bits.
+/// The chain of a function: functions differ in their lowest and highest bits.
 const fn chain(function: u32) -> u8 {
-    function as u8
+    function.wrapping_add(function >> 24) as u8
 }
 
 /// The first and the last function that may be the base of a hypervisor's leaves; so may all
