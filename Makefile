@@ -57,7 +57,7 @@ test:
 
 shell: kernel
 	@$(ALONE) scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
-	@$(ALONE) scripts/shell.sh $(lane)
+	@scripts/shell.sh $(lane)
 
 kernel:
 	@$(ALONE) scripts/setup.sh kernel

@@ -16,6 +16,9 @@ check() {
 	(sleep $limit && echo "no end after $limit seconds" && kill -- -$job) &
 	watch=$!
 	set +m
+	# Nobody else ends these: they are groups of their own.
+	# shellcheck disable=SC2064 # their numbers of now
+	trap "kill -- -$job -$watch 2>/dev/null || true" EXIT
 	if wait $job; then
 		echo "ok $name"
 	else
@@ -23,7 +26,10 @@ check() {
 		status=1
 	fi
 	kill -- -$watch 2>/dev/null || true
+	trap - EXIT
 }
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 rust_files() { git ls-files -co --exclude-standard '*.rs' ':!*/uapi.rs'; }
 
@@ -126,6 +132,8 @@ module_for_any_kernel() {
 # What Sphinx has to say of KVM's documentation, ours in it.
 documentation() {
 	local log=$LOGS/htmldocs.log
+	# Of pages that it need not read again it says nothing.
+	rm -rf "$LAB/build/docs/Documentation"
 	kmake "$LAB" docs x86 htmldocs SPHINXDIRS=virt/kvm >"$log" 2>&1 || { tail -n 20 "$log"; return 1; }
 	[ -s "$LAB/build/docs/Documentation/output/virt/kvm/x86/guest-caps.html" ] || return
 	! grep -E 'WARNING|ERROR' "$log"

@@ -5,7 +5,8 @@
 . "$(dirname "$0")/common.sh"
 
 if [ "${1:-}" = all ]; then
-	rm -rf "$CACHE"
+	# But the lock that others may wait for.
+	find "$CACHE" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
 else
 	rm -rf "$CACHE"/{lab,base}*/{build,selftests} "$LOGS"
 fi

@@ -436,9 +436,9 @@ def faults(targets, options):
                                       f"-artifact_prefix={OUT}/faulty/")
         count = stats(said).get("number_of_executed_units", 0)
         how = re.search(r"^DIFFERENCE in ([^:,]*)|panicked at .*", said, re.M)
-        missed += status == 0
+        missed += not how
         print(f"{what} ({Path(file).name})\t{target}\t{count:,}\t{seconds:.1f}\t"
-              f"{'missed' if status == 0 else how[1] or how[0] if how else said[-500:]}", flush=True)
+              f"{how[1] or how[0] if how else 'missed' if status == 0 else said[-500:]}", flush=True)
     return not missed
 
 

@@ -58,7 +58,7 @@ boot() {
 
 # said CPU - what the job had to say.
 said() {
-	sed -e '/^guestcaps: /,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' -e '/^qemu-system-/d' \
+	sed -e '/^guestcaps: dmesg begin$/,$d' -e '/^\[ *[0-9.]*\]/d' -e '/^Random seed: /d' -e '/^qemu-system-/d' \
 		"$LOGS/run-$lane-$1.log"
 }
 
@@ -67,12 +67,11 @@ jobs=() files=()
 for other in "${others[@]}"; do
 	name=${other%%,*}.json
 	say "  Booting $other."
-	boot "$other" 'guestcaps dump | gzip -c | base64'
+	boot "$other" 'set -o pipefail; guestcaps dump | gzip -c | base64'
 	files+=("$name")
 	jobs+=("base64 -d <<END | gunzip -c >$name" "$(said "$other")" END)
 done
-[ ${#files[@]} -eq 0 ] || jobs+=("guestcaps dump >this.json"
-	"title guestcaps common this.json ${files[*]}" "guestcaps common this.json ${files[*]}")
+[ ${#files[@]} -eq 0 ] || jobs+=("guestcaps dump >this.json" "tell common this.json ${files[*]}")
 
 say "  Booting $what${cpu:+ (-cpu $cpu)}."
 # The guest has a terminal, but who reads may have none.
@@ -80,13 +79,14 @@ say "  Booting $what${cpu:+ (-cpu $cpu)}."
 boot "$cpu" "cd /tmp
 $plain
 title() { printf '\\n\$ %s\\n' \"\$*\"; }
+tell() { title guestcaps \"\$@\"; guestcaps \"\$@\"; [ \$? -le 1 ] || exit 1; }
 $effective
-title guestcaps host; guestcaps host
+tell host
 cat >model <<END
 $model
 END
 title cat model; cat model
-title guestcaps check model; guestcaps check model
+tell check model
 $(printf '%s\n' "${jobs[@]}")
 true"
 say

@@ -74,7 +74,7 @@ class Run:
     tests: tuple = ()               # none: all that the baseline has
     before: str = ""                # shell commands for the guest, before anything else
     newer: bool = False             # under the newer QEMU that setup.sh fetched
-    programs: tuple = ()            # of guest/, those that are tried as well
+    tried: tuple = ()               # of guest/: programs that are tried as well
     machines: bool = False          # only what VMs start with on each machine of baseline/hosts
     brief: tuple = ()               # those of them that are enough, but with --all
     like: str = ""                  # another run, with the same emulated host and the same verdicts
@@ -183,11 +183,13 @@ MIXED = made_up(
     "ID_AA64MMFR2_EL1:0000000100001011")
 MADE_UP_TESTS = ("id_reg_limits_test", "id_reg_query_test", "id_reg_debugfs_test")
 
-PROGRAMS_TRIED = ("guestcaps", "vmm")
+TRIED = ("guestcaps", "vmm")
+# That guest/guestcaps writes: dumps, and what is for programs.
+DOCUMENTS = 6
 
 # KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [
-    Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}", programs=PROGRAMS_TRIED),
+    Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}", tried=TRIED),
     Run("amd-no-movbe-rdpid", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid", tests=OTHER_HOSTS),
     Run("amd-turned-off", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP} {TURNED_OFF}",
@@ -206,7 +208,7 @@ RUNS = [
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"),
         brief=ASK_FOR_FEATURES),
-    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, programs=PROGRAMS_TRIED),
+    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, tried=TRIED),
     Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
         options="-machine mte=on"),
     Run("arm64-protected", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=protected",
@@ -352,20 +354,21 @@ def wrong_documents(console):
     """Where what the program guestcaps wrote isn't as its schema has it; none: it wrote nothing."""
     import jsonschema                       # pylint: disable=import-error,import-outside-toplevel
     check = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
-    for line in console:
-        if line.startswith("documents "):
-            text = gzip.decompress(base64.b64decode(line.split()[1])).decode()
-            while text := text.lstrip():
-                try:
-                    document, end = json.JSONDecoder().raw_decode(text)
-                except json.JSONDecodeError as error:
-                    yield f"{error}: {text[:200]}"
-                    return
-                text = text[end:]
-                for error in check.iter_errors(document):
-                    yield f"{document.get('command')}: {error.json_path}: {error.message}"
-            return
-    yield "there are no documents"
+    said = [line.removeprefix("documents ") for line in console if line.startswith("documents ")]
+    text = ""
+    try:
+        text = gzip.decompress(base64.b64decode("".join(said))).decode()
+        count = 0
+        while text := text.lstrip():
+            document, end = json.JSONDecoder().raw_decode(text)
+            text = text[end:]
+            count += 1
+            for error in check.iter_errors(document):
+                yield f"{document.get('command')}: {error.json_path}: {error.message}"
+        if count < DOCUMENTS:
+            yield f"{count} documents, {DOCUMENTS} are expected"
+    except (OSError, EOFError, ValueError) as error:
+        yield f"not to be read: {error}: {text[:200]}"
 
 
 def without_host(lines):
@@ -429,7 +432,7 @@ def parse(run, console, kunit):
         run.error = "the lane did not reach its end"
     run.said = said_lines(lines)
     run.results, run.output = parse_selftests(lines)
-    if run.programs and "guestcaps" in run.results:
+    if run.tried and "guestcaps" in run.results:
         wrong = "\n".join(wrong_documents(lines))
         run.results["guestcaps: schema"] = "fail" if wrong else "pass"
         run.output["guestcaps: schema"] = wrong
@@ -473,7 +476,7 @@ def job(run, wanted):
     if wanted or run.machines:
         lines.append(ask(run))
     if wanted:
-        lines += [(SCRIPTS / "guest" / name).read_text() for name in run.programs]
+        lines += [(SCRIPTS / "guest" / name).read_text() for name in run.tried]
     if wanted and run.modules:
         lines.append((SCRIPTS / "guest/reload").read_text())
     if wanted:
@@ -535,14 +538,16 @@ def once_more(run):
             and run.expected().get(name, ("",))[0] != "timeout"]
     if not late:
         return
-    again = replace(run, name=f"{run.name}-again", programs=(), results={}, output={})
+    again = replace(run, name=f"{run.name}-again", tried=(), results={}, output={})
     boot(again, False, job(again, late), False)
     of_late = [name for name in run.results if name.partition(":")[0] in late]
     for name in of_late:
         del run.results[name]
     run.results |= {name: verdict for name, verdict in again.results.items()
                     if name.partition(":")[0] in late or verdict == "fail"}
-    run.output = again.output | run.output | {name: again.output[name] for name in late}
+    # A test that ends the boot has no verdict.
+    run.results |= {name: "timeout" for name in late if name not in again.results}
+    run.output |= again.output
     run.error = run.error or again.error
     say(f"  {run.name}: {', '.join(late)} timed out, and once more, alone: "
         f"{', '.join(again.results.get(name, 'did not run') for name in late)}")
@@ -591,7 +596,7 @@ class Tally:
                     want = verdict
                 same_host = not known or run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
-        tried = [*wanted, *run.programs] if wanted else []
+        tried = [*wanted, *run.tried] if wanted else []
         for name in expected.keys() - run.results.keys():
             if name.partition(":")[0] in tried and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
@@ -629,7 +634,7 @@ class Tally:
         return 1 if self.count["failed"] or not self.count["passed"] else 0
 
 
-def programs(run, brief):
+def selftests(run, brief):
     """The selftests of a run, but for those left out."""
     if run.tests or run.machines:
         return list(run.tests)
@@ -756,7 +761,7 @@ def main():
     def go(run):
         wanted[run.name] = []
         if args.only != "kunit":
-            wanted[run.name] = [n for n in programs(run, brief) if not args.tests or n in args.tests.split()]
+            wanted[run.name] = [n for n in selftests(run, brief) if not args.tests or n in args.tests.split()]
         kunit = run.kunit and not unmodified and args.only != "selftests"
         say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
         begin = time.monotonic()

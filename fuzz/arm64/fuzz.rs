@@ -393,7 +393,7 @@ fn fuzz(input: &mut Input<'_>) {
         *word = vm::highest(index, &facts);
         // SAFETY: There are as many registers.
         same(
-            "at most",
+            AT_MOST,
             index,
             &machine,
             unsafe { base_get(index as u32) },

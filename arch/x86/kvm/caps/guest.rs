@@ -2,8 +2,6 @@
 
 //! What KVM derives from a guest's CPUID entries: the vCPU's capabilities and more.
 
-use core::array;
-
 use kernel::prelude::*;
 
 use crate::{
@@ -149,8 +147,11 @@ impl GuestCaps {
     /// applied.
     #[inline(always)]
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let mut caps = Self(array::from_fn(|word| facts.kvm[word] & facts.guest[word]));
+        let mut caps = Self(NOTHING);
 
+        for ((word, has), asked) in caps.0.iter_mut().zip(facts.kvm).zip(facts.guest) {
+            *word = has & asked;
+        }
         optouts::apply(facts, &mut caps.0);
         caps
     }
