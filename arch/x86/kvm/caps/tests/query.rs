@@ -295,7 +295,6 @@ mod tests {
                 entry(0xd, 1, INDEXED, random.next()),
                 entry(0x8000_0001, 0, 0, random.next()),
             ];
-            let index = index(&entries);
             let bounds = Bounds::new(&context.facts, &AT_RESET);
             let (caps, _) = derived(&context, &mut entries)?;
 
