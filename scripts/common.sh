@@ -47,6 +47,10 @@ die() {
 	exit 1
 }
 
+# at_least VERSION MINIMUM; version_of PROGRAM - what it says of itself.
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
+version_of() { "$@" --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true; }
+
 # check_kdir - KDIR, if given, is a tree that the series is for.
 check_kdir() {
 	local found

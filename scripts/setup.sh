@@ -12,9 +12,6 @@ QEMU_NEW=11.1 # emulates arm64 features that 10.0 lacks; never installed, where 
 codename=none
 [ ! -r /etc/os-release ] || codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 
-at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
-version_of() { "$@" --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true; }
-
 packages="make flex bison bc libelf-dev libssl-dev cpio gzip xz-utils rsync kmod ccache gcc
 	libc6-dev uuid-dev git python3 gawk universal-ctags busybox-static
 	clang${LLVM} lld${LLVM} llvm${LLVM} libclang${LLVM}-dev"

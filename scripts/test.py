@@ -351,7 +351,7 @@ def said_lines(console):
 
 
 def wrong_documents(console):
-    """Where what the program guestcaps wrote isn't as its schema has it; none: it wrote nothing."""
+    """Where what the program guestcaps wrote isn't as its schema has it, or isn't there."""
     import jsonschema                       # pylint: disable=import-error,import-outside-toplevel
     check = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
     said = [line.removeprefix("documents ") for line in console if line.startswith("documents ")]

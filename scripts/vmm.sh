@@ -43,8 +43,8 @@ now=$(cat "$0" "$ROOT/scripts/guest/vmm.S" "$ROOT"/vmm/*.patch "$CACHE/tools-gue
 [ "$now" != "$(cat "$out/$arch/state" 2>/dev/null)" ] || exit 0
 rm -rf "${out:?}/$arch"
 mkdir -p "$out/$arch"
-version=$("$RUSTC" --version | grep -oEm1 '[0-9]+\.[0-9]+\.[0-9]+')
-if [ "$(printf '%s\n' "$version" $VMM_RUST_MIN | sort -V | head -n 1)" = $VMM_RUST_MIN ]; then
+version=$(version_of "$RUSTC")
+if at_least "$version" $VMM_RUST_MIN; then
 	step "vmm-$arch" 90 "Building Alioth for $arch" build
 else
 	say "  Alioth takes Rust $VMM_RUST_MIN, $RUSTC is $version: it is left out"

@@ -85,15 +85,6 @@ static inline u64 id_reg(unsigned int i)
 	return KVM_ARM64_SYS_REG(id_regs[i].encoding);
 }
 
-/* Its place in what KVM_ARM_GET_REG_WRITABLE_MASKS copies. */
-static inline int id_reg_range_index(unsigned int i)
-{
-	u32 id = id_regs[i].encoding;
-
-	return KVM_ARM_FEATURE_ID_RANGE_IDX(sys_reg_Op0(id), sys_reg_Op1(id), sys_reg_CRn(id),
-					    sys_reg_CRm(id), sys_reg_Op2(id));
-}
-
 /* What KVM_ARM_GET_REG_WRITABLE_MASKS copies. */
 static inline void id_vm_get_masks(struct kvm_vm *vm, u64 *words)
 {
