@@ -46,12 +46,9 @@ const _: () = {
 
 /// Finds entries without looking at all of them.
 ///
-/// The first entry of each function is in one of 256 chains, which lead from `first` to ever later
+/// Each entry is in one of 256 chains, that of its function, which lead from `first` to ever later
 /// entries by `next`; an entry that isn't behind the one that leads there ends the chain. An empty
 /// chain has 0, which does no harm: whoever follows it looks at functions anyway.
-///
-/// Other entries of a function stand behind its first one, as in all tables that make sense. Any
-/// other table is searched.
 #[repr(transparent)]
 pub(crate) struct Index(Positions);
 
@@ -63,56 +60,21 @@ impl Index {
     pub(crate) const EMPTY: Self = Self(Positions {
         first: [0; MAX_ENTRIES],
         next: [0; MAX_ENTRIES],
-        is_searched: false,
     });
-
-    /// Whether the table is searched.
-    pub(crate) fn is_searched(&self) -> bool {
-        self.0.is_searched
-    }
 
     /// Adds entries, [`MAX_ENTRIES`] at most, to an empty index.
     #[inline]
     pub(crate) fn add(&mut self, entries: &[Entry]) {
-        if self.try_add(entries).is_none() {
-            *self = Self::EMPTY;
-            self.0.is_searched = true;
-        }
-    }
+        let mut position = entries.len() as u8;
 
-    /// As [`Index::add()`], unless the table is to be searched.
-    #[inline(always)]
-    fn try_add(&mut self, entries: &[Entry]) -> Option<()> {
         // Backwards, so that who comes first is found first.
-        let mut backwards = entries.iter().rev();
-        let mut position = entries.len();
-        let Some(mut entry) = backwards.next() else {
-            return Some(());
-        };
-
-        for before in backwards {
+        for (entry, next) in entries.iter().zip(&mut self.0.next).rev() {
             position = position.wrapping_sub(1);
-            if before.function != entry.function {
-                self.put(entries, position as u8, entry.function)?;
+            if let Some(first) = self.0.first.get_mut(usize::from(chain(entry.function))) {
+                *next = *first;
+                *first = position;
             }
-            entry = before;
         }
-        self.put(entries, 0, entry.function)
-    }
-
-    /// Puts the first entry of a function in front of its chain, unless there is another one behind
-    /// it.
-    #[inline(always)]
-    fn put(&mut self, entries: &[Entry], position: u8, function: u32) -> Option<()> {
-        let chain = chain(function);
-        let first = self.first(chain);
-
-        if first != 0 && self.follow(entries, first, function).is_some() {
-            return None;
-        }
-        *self.0.next.get_mut(usize::from(position))? = first;
-        *self.0.first.get_mut(usize::from(chain))? = position;
-        Some(())
     }
 
     /// The first position in a chain; 0 if it is empty.
@@ -127,18 +89,6 @@ impl Index {
         let next = *self.0.next.get(usize::from(position))?;
 
         (next > position).then_some(next)
-    }
-
-    /// Follows a chain, beginning at `position`, to the first entry of a function.
-    #[inline(always)]
-    fn follow(&self, entries: &[Entry], mut position: u8, function: u32) -> Option<usize> {
-        while entries
-            .get(usize::from(position))
-            .is_none_or(|entry| entry.function != function)
-        {
-            position = self.next(position)?;
-        }
-        Some(usize::from(position))
     }
 
     /// Where the entry stands that counts, if there is one.
@@ -160,25 +110,15 @@ impl Index {
         function: u32,
         index: Option<u32>,
     ) -> Option<usize> {
-        let does_answer = |entry: &Entry| answers(entry, function, index);
+        let mut position = self.first(chain(function));
 
-        if let Some(first) = self.follow(entries, self.first(chain(function)), function) {
-            if entries.get(first).is_some_and(does_answer) {
-                return Some(first);
-            }
-            for at in (first..entries.len()).skip(1) {
-                match entries.get(at) {
-                    Some(entry) if entry.function != function => break,
-                    Some(entry) if does_answer(entry) => return Some(at),
-                    _ => (),
-                }
-            }
+        while !entries
+            .get(usize::from(position))
+            .is_some_and(|entry| answers(entry, function, index))
+        {
+            position = self.next(position)?;
         }
-        if self.is_searched() {
-            entries.iter().position(does_answer)
-        } else {
-            None
-        }
+        Some(usize::from(position))
     }
 
     /// What Intel's CPUs show if a leaf isn't there because it is out of range: the highest basic
@@ -260,29 +200,18 @@ impl Index {
         entries: &'e [Entry],
         signature: &[u8; 12],
     ) -> Option<&'e Entry> {
-        let mut found: Option<&Entry> = None;
-        let consider = |entry: &'e Entry| {
-            if entry.function & !(BASES.0 ^ BASES.1) == BASES.0
-                && self::signature(entry) == words(signature)
-                && found.is_none_or(|found| entry.function < found.function)
-                && self
-                    .entry(entries, entry.function, None)
-                    .is_some_and(|first| ptr::eq(first, entry))
-            {
-                found = Some(entry);
-            }
-        };
+        let first = self.first(const { chain(BASES.0) });
 
-        if self.is_searched() {
-            entries.iter().for_each(consider);
-        } else {
-            let first = self.first(const { chain(BASES.0) });
-
-            successors(Some(first), |position| self.next(*position))
-                .filter_map(|position| entries.get(usize::from(position)))
-                .for_each(consider);
-        }
-        found
+        successors(Some(first), |position| self.next(*position))
+            .filter_map(|position| entries.get(usize::from(position)))
+            .filter(|entry| {
+                entry.function & !(BASES.0 ^ BASES.1) == BASES.0
+                    && self::signature(entry) == words(signature)
+                    && self
+                        .entry(entries, entry.function, None)
+                        .is_some_and(|first| ptr::eq(first, *entry))
+            })
+            .min_by_key(|entry| entry.function)
     }
 
     /// Where the leaf of KVM's paravirtual features stands, if there is one: above KVM's base.
@@ -325,21 +254,23 @@ pub(crate) fn reg_mut(entry: &mut Entry, reg: Reg) -> &mut u32 {
     }
 }
 
-/// A place for an entry that is to be written, and not read.
-pub(crate) trait Slot {
+/// A place for what is to be written, and not read before.
+pub(crate) trait Slot<T> {
     /// Fills it.
-    fn fill(&mut self, entry: Entry);
+    fn fill(&mut self, value: T) -> &mut T;
 }
 
-impl Slot for Entry {
-    fn fill(&mut self, entry: Entry) {
-        *self = entry;
+impl<T> Slot<T> for T {
+    fn fill(&mut self, value: T) -> &mut T {
+        *self = value;
+        self
     }
 }
 
-impl Slot for MaybeUninit<Entry> {
-    fn fill(&mut self, entry: Entry) {
-        self.write(entry);
+impl<T> Slot<T> for MaybeUninit<T> {
+    #[inline(always)]
+    fn fill(&mut self, value: T) -> &mut T {
+        self.write(value)
     }
 }
 

@@ -110,14 +110,13 @@ mod tests {
     fn an_index_finds_what_a_search_finds() -> Result {
         let mut random = Random(0x2545_f491_4f6c_dd1d);
         let mut entries = KVec::with_capacity(MAX_ENTRIES, GFP_KERNEL)?;
-        let (mut found, mut missed, mut instead, mut searched) = (0, 0, 0, 0);
+        let (mut found, mut missed, mut instead) = (0, 0, 0);
 
         for table in 0..600 {
             let count = random.one_of(&[0, 1, 2, 5, 31, table & 0xff, MAX_ENTRIES as u32]);
-            let together = random.flip();
 
             entries.clear();
-            if together {
+            if random.flip() {
                 add_together(&mut random, count, &mut entries)?;
             }
             while entries.len() < count as usize {
@@ -130,8 +129,6 @@ mod tests {
 
             let index = index(&entries);
 
-            assert!(!(together && index.is_searched()));
-            searched += u32::from(index.is_searched());
             for _ in 0..60 {
                 let any = random.entry();
                 let function = match entries.get(random.below(0x100) as usize) {
@@ -174,7 +171,6 @@ mod tests {
         }
         // Else the comparison says little.
         assert!(found > 10_000 && missed > 10_000 && instead > 1_000);
-        assert!(searched > 100 && searched < 500);
         Ok(())
     }
 
@@ -189,7 +185,6 @@ mod tests {
 
         let of_all = index(&entries);
 
-        assert!(!of_all.is_searched());
         for at in 0..MAX_ENTRIES {
             assert_eq!(
                 of_all.find(&entries, 1 + at as u32 * 0x100, Some(7)),
@@ -204,7 +199,6 @@ mod tests {
 
         let of_all = index(&entries);
 
-        assert!(!of_all.is_searched());
         for at in 0..MAX_ENTRIES {
             let found = of_all.find(&entries, 1, Some(1 + at as u32 * 0x100));
 
