@@ -25,7 +25,6 @@ struct seq_file;
 struct kvm_cpuid_index {
 	u8 first[KVM_CAPS_MAX_ENTRIES];
 	u8 next[KVM_CAPS_MAX_ENTRIES];
-	bool is_searched;		/* all entries are looked at */
 };
 
 /* The CPUID entries of a vCPU, and what finds them; no table if there are no entries. */
@@ -229,12 +228,15 @@ bool kvm_denied_caps_next(struct kvm_denied_cap *cap, const struct kvm_caps_view
 /* What vCPUs may use at least, and behind it at most, whatever guest CPUID asks for. */
 void kvm_caps_bounds(u32 *bounds, const struct kvm_caps_context *context);
 
-/* The features of a word: all, or those that guest CPUID has and the vCPU lacks, or vice versa. */
+/*
+ * The features of the next word, from *word on: all, or those that guest CPUID has and the vCPU
+ * lacks, or vice versa.
+ */
 unsigned int kvm_caps_list(struct kvm_guest_cap *caps, const struct kvm_caps_view *view,
-			   const u32 *bounds, unsigned int word, bool all);
+			   const u32 *bounds, unsigned int *word, bool all);
 
 /* What the massage has changed in the next entry, from *position on, that it has changed. */
-unsigned int kvm_caps_adjusted(struct kvm_guest_cap *caps, const struct kvm_cpuid_table *before,
+unsigned int kvm_caps_adjusted(struct kvm_guest_cap *caps, const struct kvm_cpuid_entry2 *before,
 			       const struct kvm_cpuid_table *after, unsigned int *position);
 
 /* What kvm_cpuid_derive() would refuse: it will no longer. */

@@ -41,7 +41,8 @@ use crate::{
         KernelWords,
         Leaf,
         Words,
-        NCAPINTS, //
+        NCAPINTS,
+        NR_KVM_CPU_CAPS, //
     },
     cpuid::{
         self,
@@ -192,7 +193,6 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_index(table: *mut kvm_cpuid_table) {
         let index = &raw mut (*table).index;
 
         (&raw mut (*index).first).write_bytes(0, 1);
-        (&raw mut (*index).is_searched).write(false);
         &mut *index.cast::<Index>()
     };
     // SAFETY: The caller promises that there are as many entries, which stand behind the index.
@@ -472,13 +472,14 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_derive(
         dynamic: context.dynamic,
     };
 
-    match guest::derive(&context, entries, index) {
-        Ok((its_caps, cpuid)) => {
-            // SAFETY: The caller promises that as many words, and `guest`, can be written.
-            unsafe {
-                caps.cast::<Words>().write(*its_caps.words());
-                guest.write(cpuid);
-            }
+    // SAFETY: The caller promises that as many words can be written, which nobody else accesses;
+    // nothing is said of what they are. `GuestCaps` is transparent.
+    let caps = unsafe { &mut *caps.cast::<MaybeUninit<GuestCaps>>() };
+
+    match guest::derive(&context, entries, index, caps) {
+        Ok(cpuid) => {
+            // SAFETY: The caller promises that it can be written.
+            unsafe { guest.write(cpuid) };
             0
         }
         Err(error) => error.to_errno(),
@@ -824,13 +825,14 @@ pub(crate) unsafe extern "C" fn kvm_caps_bounds(
     unsafe { bounds.cast::<Bounds>().write(Bounds::new(&facts, runtime)) };
 }
 
-/// Tells of all features of a word, or of those of which guest CPUID and the vCPU don't have the
-/// same: how many these are.
+/// Tells of all features of the next word, from `word` on, or of those of which guest CPUID and the
+/// vCPU don't have the same, and leaves behind where to go on: how many these are, 0 at the end.
 ///
 /// # Safety
 ///
 /// * `caps` must be as [`record()`] asks, `view` as [`facts_of_view()`] does.
 /// * `bounds` must be what [`kvm_caps_bounds()`] wrote.
+/// * `word` must be valid for reading and writing.
 ///
 /// Nobody may write to what is read while the function runs.
 #[export]
@@ -838,36 +840,56 @@ pub(crate) unsafe extern "C" fn kvm_caps_list(
     caps: *mut kvm_guest_cap,
     view: *const kvm_caps_view,
     bounds: *const u32,
-    word: c_uint,
+    word: *mut c_uint,
     all: bool,
 ) -> c_uint {
     // SAFETY: The caller promises that view and words can be read, and don't change.
     let facts = unsafe { facts_of_view(view) };
     // SAFETY: The caller promises that there are bounds, which don't change.
     let bounds = unsafe { &*bounds.cast::<Bounds>() };
+    // SAFETY: The caller promises that it can be read.
+    let from = unsafe { *word };
 
-    // SAFETY: The caller promises that there is room.
-    unsafe { record(caps, Answer::list(&facts, bounds, word as usize, all)) }
+    for next in from..NR_KVM_CPU_CAPS as c_uint {
+        // SAFETY: The caller promises that there is room.
+        let nr = unsafe { record(caps, Answer::list(&facts, bounds, next as usize, all)) };
+
+        if nr != 0 {
+            // SAFETY: The caller promises that it can be written.
+            unsafe { *word = next.wrapping_add(1) };
+            return nr;
+        }
+    }
+
+    0
 }
 
-/// Tells of what KVM has written over in the next entry from `position` on that is not the same in
-/// both tables, and leaves behind where to go on: how much that is.
+/// Tells of what KVM has written over in the next entry from `position` on that is not the same as
+/// it was before, and leaves behind where to go on: how much that is.
 ///
 /// # Safety
 ///
 /// * `caps` must be as [`record()`] asks.
-/// * `before` and `after` must be null, or valid for reading, with as many entries as they say, and
-///   nobody may write to them while the function runs.
+/// * `after` must be null, or valid for reading, with as many entries as it says, and `before` for
+///   reading as many. Nobody may write to them while the function runs.
 /// * `position` must be valid for reading and writing.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_caps_adjusted(
     caps: *mut kvm_guest_cap,
-    before: *const kvm_cpuid_table,
+    before: *const kvm_cpuid_entry2,
     after: *const kvm_cpuid_table,
     position: *mut c_uint,
 ) -> c_uint {
     // SAFETY: The caller promises that there are as many entries, and that they don't change.
-    let ((_, before), (_, after)) = unsafe { (table(before), table(after)) };
+    let (_, after) = unsafe { table(after) };
+
+    if after.is_empty() {
+        return 0;
+    }
+
+    // SAFETY: The caller promises that there are as many as in the table, and that they don't
+    // change.
+    let before = unsafe { slice::from_raw_parts(before, after.len()) };
     // SAFETY: The caller promises that it can be read.
     let from = unsafe { *position };
     let mut next = from as usize;

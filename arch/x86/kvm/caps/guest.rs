@@ -21,7 +21,8 @@ use crate::{
     },
     cpuid::{
         self,
-        Index, //
+        Index,
+        Slot, //
     },
     facts::{
         Facts,
@@ -195,8 +196,8 @@ pub(crate) fn linear_width(eax: u32) -> u32 {
     eax >> 8 & 0xff
 }
 
-/// Writes the vCPU's state to `entries`, which `index` is of, and derives what the vCPU may use,
-/// and all else.
+/// Writes the vCPU's state to `entries`, which `index` is of, and derives what the vCPU may use, in
+/// `caps`, and all else.
 ///
 /// # Errors
 ///
@@ -205,7 +206,8 @@ pub(crate) fn derive(
     context: &Context<'_>,
     entries: &mut [Entry],
     index: &Index,
-) -> Result<(GuestCaps, GuestCpuid)> {
+    caps: &mut impl Slot<GuestCaps>,
+) -> Result<GuestCpuid> {
     let runtime = context.runtime;
     let leaves = runtime::massage(runtime, context.sizes, entries, index);
 
@@ -229,7 +231,7 @@ pub(crate) fn derive(
         facts.flags |= Flag::AmdCompatible;
     }
 
-    let mut caps = GuestCaps::new(&facts);
+    let caps = caps.fill(GuestCaps::new(&facts));
 
     caps.update(runtime, leaves);
 
@@ -242,7 +244,7 @@ pub(crate) fn derive(
     let xen = index.hypervisor(entries, b"XenVMMXenVMM");
     let max_extended = entry(0x8000_0000, None).map_or(0, |entry| entry.eax);
 
-    let cpuid = GuestCpuid {
+    Ok(GuestCpuid {
         xcr0: xcr0 & context.xcr0,
         xss: xss & context.xss,
         dynamic: xcr0 & context.dynamic,
@@ -264,9 +266,7 @@ pub(crate) fn derive(
         hyperv: entry(0x4000_0001, None)
             .is_some_and(|entry| entry.eax == u32::from_le_bytes(*b"Hv#1")),
         amd_compatible,
-    };
-
-    Ok((caps, cpuid))
+    })
 }
 
 /// Whether the vendor is one whose CPUs behave like AMD's.

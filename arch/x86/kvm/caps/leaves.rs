@@ -220,7 +220,7 @@ struct Report<'a, F, S> {
     contradictions: u32,
 }
 
-impl<F: FnMut(u32, u32) -> [u32; 4], S: Slot> Report<'_, F, S> {
+impl<F: FnMut(u32, u32) -> [u32; 4], S: Slot<Entry>> Report<'_, F, S> {
     /// What the CPU has, nothing where it has none: in KVM's own leaves, and in those that KVM adds
     /// to the extended ones.
     fn read(&mut self, function: u32, index: u32) -> [u32; 4] {
@@ -347,7 +347,7 @@ impl<F: FnMut(u32, u32) -> [u32; 4], S: Slot> Report<'_, F, S> {
 pub(crate) fn supported(
     context: &Context<'_>,
     mut cpuid: impl FnMut(u32, u32) -> [u32; 4],
-    entries: &mut [impl Slot],
+    entries: &mut [impl Slot<Entry>],
 ) -> (Result<usize>, u32) {
     let [max_extended, ..] = cpuid(0x8000_0000, 0);
     let mut report = Report {

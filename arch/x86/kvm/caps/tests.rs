@@ -119,7 +119,10 @@ fn index(entries: &[Entry]) -> Index {
 fn derived(context: &Context<'_>, entries: &mut [Entry]) -> Result<(GuestCaps, GuestCpuid)> {
     let index = index(entries);
 
-    derive(context, entries, &index)
+    let mut caps = GuestCaps::new(&Facts::NONE);
+    let cpuid = derive(context, entries, &index, &mut caps)?;
+
+    Ok((caps, cpuid))
 }
 
 /// The value of one register.

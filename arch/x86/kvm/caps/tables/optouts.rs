@@ -291,7 +291,7 @@ const fn count_advertised() -> usize {
 /// # Errors
 ///
 /// `E2BIG` if there are no more than that many `entries`: KVM has always wanted room for one more.
-pub(crate) fn emulated(kvm: &Words, entries: &mut [impl Slot]) -> Result<usize> {
+pub(crate) fn emulated(kvm: &Words, entries: &mut [impl Slot<Entry>]) -> Result<usize> {
     let facts = Facts { kvm, ..Facts::NONE };
     let mut reported = EMULATED.map(|(function, flags)| Entry {
         function,
