@@ -14,8 +14,8 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare bench audit map facts fuzz migrate races baseline series \
-	refresh clean distclean
+.PHONY: help run test shell kernel kunit selftests compare report bench audit map facts fuzz migrate races \
+	soak baseline series refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -26,7 +26,9 @@ help:
 ## make kernel      only build the kernel
 ## make kunit       only run the KUnit suites of the lane
 ## make selftests   only run the KVM selftests of the lane; TESTS="cpuid_test ..." picks some
-## make compare     what KVM says of CPUID and ID registers, unmodified and ours, on all hosts
+## make compare     what KVM says of CPUID and ID registers, unmodified and ours, on all hosts, and
+##                  what both make of random tables and values, TIMES= as many; what both cost; and
+##                  a page of all that, out/report.html (make report: only the page)
 ## make bench       count instructions on the unmodified kernel and on ours
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
@@ -34,7 +36,9 @@ help:
 ## make fuzz        hold the Rust cores against the C that they replace, on made-up hosts and vCPUs;
 ##                  TARGET= one of them, SECONDS= or RUNS= for each
 ## make migrate     move arm64 VMs between the unmodified kernel and ours, with QEMU
-## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN
+## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN; faults and
+##                  leaks
+## make soak        everything at once, on kernels with KASAN and lockdep; MINUTES=n on each
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
 ## make refresh     bring commits in the lab's kernel tree back to series/
@@ -69,8 +73,15 @@ kunit selftests:
 	@$(ALONE) scripts/test.py --lane $(lane) --only $@ $(if $(TESTS),--tests "$(TESTS)")
 
 compare:
-	@$(ALONE) scripts/setup.sh kernel x86 intel arm64
-	@$(ALONE) scripts/test.py --compare
+	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 report
+	@$(ALONE) scripts/test.py --compare $(if $(TIMES),--times $(TIMES))
+	@$(ALONE) scripts/bench.sh x86
+	@$(ALONE) scripts/bench.sh arm64
+	@$(MAKE) --no-print-directory report
+
+report:
+	@$(ALONE) scripts/setup.sh kernel report
+	@$(ALONE) bash -c '. scripts/common.sh; VERSION=$$VERSION exec scripts/report.py'
 
 bench:
 	@$(ALONE) scripts/bench.sh $(ARCH)
@@ -103,8 +114,12 @@ migrate:
 	@$(ALONE) scripts/migrate.sh
 
 races:
-	@$(ALONE) scripts/setup.sh kernel x86
+	@$(ALONE) scripts/setup.sh kernel x86 arm64
 	@$(ALONE) scripts/test.py --races
+
+soak:
+	@$(ALONE) scripts/setup.sh kernel x86 arm64
+	@$(ALONE) scripts/test.py --soak $(or $(MINUTES),10)
 
 baseline:
 	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 test

@@ -28,7 +28,7 @@ count() {
 	say "  Counting on $1."
 	SMP=1 CPU=max OPTIONS='-icount shift=0,sleep=off' TIMEOUT=${TIMEOUT:-600} \
 		boot_or_die "$log" $lane "$3/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
-	grep -E '^[0-9]+ [K0-9]' "$log" >"$LAB/bench.$2"
+	grep -E '^[0-9]+ [K0-9]' "$log" >"$LAB/bench-$arch.$2"
 }
 
 # What would be kvm.ko, if KVM were a module: code and constants, in bytes. The arm64 kernel has KUnit
@@ -42,8 +42,8 @@ text() {
 
 count "the unmodified kernel" base "$BASE"
 count "ours" lab "$LAB"
-text "$BASE" >>"$LAB/bench.base"
-text "$LAB" >>"$LAB/bench.lab"
+text "$BASE" >>"$LAB/bench-$arch.base"
+text "$LAB" >>"$LAB/bench-$arch.lab"
 
 say
 awk -v what="instructions (icount), $what" \
@@ -52,4 +52,4 @@ awk -v what="instructions (icount), $what" \
 	FNR == NR { base[$0] = count; next }
 	$0 in base { printf "%-62s %10d %10d %7.3f\n", $0, base[$0], count, count / base[$0]; next }
 	{ printf "%-62s %10s %10d %7s\n", $0, "-", count, "-" }' \
-	"$LAB/bench.base" "$LAB/bench.lab"
+	"$LAB/bench-$arch.base" "$LAB/bench-$arch.lab"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Configure and build a kernel of the lab, unless it is there already.
 # usage: kernel.sh CONFIG [base]   base: the unmodified kernel
-# CONFIG: x86, x86-m, x86-bench, x86-debug, x86-kcsan, arm64, arm64-64k or arm64-debug, made from scripts/configs.
+# CONFIG: x86 or arm64, or one of these with what a file of scripts/configs adds: x86-m, x86-bench,
+# x86-debug, x86-kcsan, x86-faults, arm64-64k, arm64-debug, arm64-faults.
 # Builds in $LAB/build/CONFIG, or $BASE/build/CONFIG.
 . "$(dirname "$0")/common.sh"
 
@@ -15,7 +16,7 @@ name=kernel-$config${2:+-$2}
 case $config in
 x86*) arch=x86 image=arch/x86/boot/bzImage seconds=600 ;;
 arm64*) arch=arm64 image=arch/arm64/boot/Image seconds=720 ;;
-*) die "no configuration $config: x86, x86-m, x86-bench, x86-debug, x86-kcsan, arm64, arm64-64k or arm64-debug" ;;
+*) die "no configuration $config: x86, arm64, or one of these, a dash, and a name in scripts/configs" ;;
 esac
 
 fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Install what the lab needs, where it is missing, and check that it will do.
-# usage: setup.sh PART...   (kernel x86 intel arm64 migrate test fuzz series: what will be done)
+# usage: setup.sh PART...   (kernel x86 intel arm64 migrate test fuzz report series: what will be done)
 . "$(dirname "$0")/common.sh"
 
 RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
@@ -41,6 +41,7 @@ for part in "$@"; do
 		need_gb=$((need_gb + 2))
 		;;
 	fuzz) packages+=" libclang-rt${LLVM}-dev" ;;
+	report) packages+=" python3-matplotlib" ;;
 	series) packages+=" b4 codespell python3-ply python3-git" ;;
 	*) die "unknown part $part" ;;
 	esac

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Have ID registers set, and vCPUs run, asked and shown at the same time, while VMs come and go.
+ *
+ * usage: idregs_soak SECONDS
+ */
+#include "guest_caps_soak.h"
+#include "id_regs.h"
+
+static const char *const soak_files[] = { "idregs", "idregs_limits", "idregs_refused" };
+static const int soak_nr_files = ARRAY_SIZE(soak_files);
+static const struct id_vm *config;
+
+/* VMs of all kinds, without memory. */
+static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS])
+{
+	struct kvm_vcpu_init init = {};
+	struct kvm_vm *vm;
+
+	do {
+		config = &id_vms[soak_below(ARRAY_SIZE(id_vms))];
+	} while (!id_vm_is_possible(config));
+	vm = ____vm_create(VM_SHAPE_DEFAULT);
+	if (config->mte)
+		vm_enable_cap(vm, KVM_CAP_ARM_MTE, 0);
+	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
+	init.features[0] = config->features;
+	for (int i = 0; i < SOAK_VCPUS; i++) {
+		vcpus[i] = __vm_vcpu_add(vm, i);
+		vcpu_ioctl(vcpus[i], KVM_ARM_VCPU_INIT, &init);
+	}
+	return vm;
+}
+
+static void soak_vcpu(struct kvm_vcpu *vcpu)
+{
+	static __thread struct kvm_guest_cap caps[ID_MAX_CAPS];
+	struct kvm_vcpu_init init = {};
+	int i = soak_below(NUM_ID_REGS);
+	u32 nr = ID_MAX_CAPS;
+	u64 value = 0;
+
+	/* What a call returns doesn't matter. */
+	switch (soak_below(8)) {
+	case 0 ... 3:
+		if (!__vcpu_get_reg(vcpu, id_reg(i), &value))
+			__vcpu_set_reg(vcpu, id_reg(i), value ^ soak_below(4) << soak_below(63));
+		break;
+	case 4:
+		vm_ioctl(vcpu->vm, KVM_ARM_PREFERRED_TARGET, &init);
+		init.features[0] = config->features;
+		__vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &init);
+		break;
+	case 5:
+		guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
+		break;
+	default:
+		/* Without memory the guest's first instruction exits; nothing can be set from then on. */
+		if (!soak_below(16))
+			_vcpu_run(vcpu);
+	}
+}
+
+static void soak_vm(struct kvm_vm *vm)
+{
+	static __thread struct kvm_guest_cap caps[ID_MAX_CAPS];
+	static __thread struct kvm_guest_caps_reg asked[NUM_ID_REGS];
+	static __thread u64 masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
+	struct reg_mask_range range = { .addr = (u64)masks };
+	u32 nr = ID_MAX_CAPS;
+
+	for (int i = 0; i < NUM_ID_REGS; i++)
+		asked[i] = (struct kvm_guest_caps_reg) { .id = id_reg(i), .value = soak_any() };
+	switch (soak_below(3)) {
+	case 0:
+		guest_caps_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps, &nr);
+		break;
+	case 1:
+		guest_caps_query(vm->fd, KVM_GUEST_CAPS_CHECK, asked, NUM_ID_REGS, caps, &nr);
+		break;
+	default:
+		__vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	return soak_main(argc, argv);
+}

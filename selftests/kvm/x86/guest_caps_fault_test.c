@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test that guest CPUID stays as it is where KVM_SET_CPUID2 and others run out of memory, or can't
+ * copy: on kernels with fault injection.
+ */
+#include "fail_nth.h"
+#include "guest_caps.h"
+#include "kvm_util.h"
+#include "processor.h"
+
+#define MAX_ENTRIES	256
+#define MAX_CAPS	2048
+
+/* The feature of leaf 1's ECX in which the tables differ. */
+#define SSE42		20
+
+static struct kvm_guest_cap caps[MAX_CAPS], expected[MAX_CAPS];
+static struct kvm_cpuid2 *small, *large, *got;
+static const struct kvm_cpuid2 *has;
+
+static void guest_code(void)
+{
+	for (;;) {
+		cpuid(1);
+		GUEST_SYNC(0);
+	}
+}
+
+/* The vCPU has the table that was set last, and what follows from that. */
+static void check(struct kvm_vcpu *vcpu)
+{
+	u32 nr;
+
+	memset(got->entries, 0, MAX_ENTRIES * sizeof(*got->entries));
+	got->nent = MAX_ENTRIES;
+	vcpu_ioctl(vcpu, KVM_GET_CPUID2, got);
+	TEST_ASSERT_EQ(got->nent, has->nent);
+	TEST_ASSERT(!memcmp(got->entries, has->entries, has->nent * sizeof(*has->entries)),
+		    "the vCPU has another table");
+
+	nr = guest_caps_query_all(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, MAX_CAPS);
+	for (u32 n = 0; n < nr; n++) {
+		if (caps[n].id == KVM_GUEST_CAP_CPUID(1, 0) && caps[n].lsb == 64 + SSE42)
+			TEST_ASSERT_EQ(caps[n].value, has == large);
+	}
+}
+
+static long set(struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *table)
+{
+	long ret = __vcpu_ioctl(vcpu, KVM_SET_CPUID2, table);
+
+	if (!ret)
+		has = table;
+	return ret;
+}
+
+static int query(int fd, u32 op, const struct kvm_cpuid2 *asked)
+{
+	u32 nr = MAX_CAPS;
+
+	memset(caps, 0, sizeof(caps));
+	return guest_caps_query(fd, op, asked ? asked->entries : NULL, asked ? asked->nent : 0, caps, &nr);
+}
+
+static int get_cpuid(int fd, unsigned long cmd)
+{
+	got->nent = MAX_ENTRIES;
+	memset(got->entries, 0, MAX_ENTRIES * sizeof(*got->entries));
+	return ioctl(fd, cmd, got);
+}
+
+static void test_queries(int fault, const char *what, int fd, u32 op, const struct kvm_cpuid2 *asked)
+{
+	u32 nr = guest_caps_query_all(fd, op, asked ? asked->entries : NULL,
+				      asked ? asked->nent : 0, expected, MAX_CAPS);
+
+	for_each_fault(fault, what, query(fd, op, asked),
+		       TEST_ASSERT(ret || !memcmp(caps, expected, nr * sizeof(*caps)),
+				   "%s: other records", what));
+}
+
+static void test_get(int fault, const char *what, int fd, unsigned long cmd)
+{
+	struct kvm_cpuid2 *whole = allocate_kvm_cpuid2(MAX_ENTRIES);
+	size_t size;
+
+	TEST_ASSERT(!get_cpuid(fd, cmd), "%s", what);
+	size = kvm_cpuid2_size(got->nent);
+	memcpy(whole, got, size);
+	for_each_fault(fault, what, get_cpuid(fd, cmd),
+		       TEST_ASSERT(ret || !memcmp(got, whole, size), "%s: other entries", what));
+	free(whole);
+}
+
+static int read_debugfs(struct kvm_vm *vm)
+{
+	char path[96], text[64];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/vcpu0/guest_caps", getpid(), vm->fd);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	ret = read(fd, text, sizeof(text));
+	TEST_ASSERT(!close(fd), "close");
+	return ret;
+}
+
+int main(void)
+{
+	const struct kvm_cpuid2 *supported = kvm_get_supported_cpuid();
+	int fault = fail_nth_open();
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm, *barebones;
+	int nr_vcpus = 0, fd;
+
+	got = allocate_kvm_cpuid2(MAX_ENTRIES);
+	small = allocate_kvm_cpuid2(MAX_ENTRIES);
+	large = allocate_kvm_cpuid2(MAX_ENTRIES);
+	memset(large->entries, 0, MAX_ENTRIES * sizeof(*large->entries));
+	memcpy(small, supported, kvm_cpuid2_size(supported->nent));
+	memcpy(large, supported, kvm_cpuid2_size(supported->nent));
+	for (; large->nent < MAX_ENTRIES; large->nent++)
+		large->entries[large->nent].function = 0x50000000 + large->nent;
+	for (u32 n = 0; n < small->nent; n++) {
+		if (small->entries[n].function == 1)
+			small->entries[n].ecx &= ~BIT(SSE42);
+	}
+
+	vm = vm_create_with_one_vcpu(&vcpu, guest_code);
+	/* Now as KVM keeps them. */
+	for (int i = 0; i < 2; i++) {
+		struct kvm_cpuid2 *table = i ? small : large;
+
+		TEST_ASSERT(!set(vcpu, table) && !get_cpuid(vcpu->fd, KVM_GET_CPUID2), "KVM_SET_CPUID2");
+		memcpy(table, got, kvm_cpuid2_size(got->nent));
+	}
+
+	for_each_fault(fault, "KVM_SET_CPUID2, 256 entries", set(vcpu, large), check(vcpu));
+	for_each_fault(fault, "KVM_SET_CPUID2", set(vcpu, small), check(vcpu));
+	test_get(fault, "KVM_GET_CPUID2", vcpu->fd, KVM_GET_CPUID2);
+	test_get(fault, "KVM_GET_SUPPORTED_CPUID", vm->kvm_fd, KVM_GET_SUPPORTED_CPUID);
+	test_get(fault, "KVM_GET_EMULATED_CPUID", vm->kvm_fd, KVM_GET_EMULATED_CPUID);
+	test_queries(fault, "KVM_GUEST_CAPS, list", vm->fd, KVM_GUEST_CAPS_LIST, NULL);
+	test_queries(fault, "KVM_GUEST_CAPS, check", vm->fd, KVM_GUEST_CAPS_CHECK, large);
+	test_queries(fault, "KVM_GUEST_CAPS, read", vcpu->fd, KVM_GUEST_CAPS_READ, NULL);
+	for_each_fault(fault, "debugfs", read_debugfs(vm), );
+
+	/* The same again, when it is all that is accepted. */
+	vcpu_run(vcpu);
+	for_each_fault(fault, "KVM_SET_CPUID2 after KVM_RUN", set(vcpu, small),
+		       check(vcpu));
+	vcpu_run(vcpu);
+
+	barebones = vm_create_barebones();
+	for_each_fault(fault, "KVM_CREATE_VCPU", fd = ioctl(barebones->fd, KVM_CREATE_VCPU, nr_vcpus),
+		       if (ret >= 0) { close(fd); nr_vcpus++; });
+	kvm_vm_free(barebones);
+	kvm_vm_free(vm);
+	return 0;
+}

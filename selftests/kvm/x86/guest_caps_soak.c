@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Have vCPUs set, run, asked and shown at the same time, while VMs come and go.
+ *
+ * usage: guest_caps_soak SECONDS
+ */
+#include "guest_caps_soak.h"
+#include "guest_caps_table.h"
+
+#define MAX_CAPS	2048
+
+static const char *const soak_files[] = { "vcpu0/guest_caps", "vcpu1/guest_caps" };
+static const int soak_nr_files = ARRAY_SIZE(soak_files);
+
+static void guest_code(void)
+{
+	for (;;) {
+		set_cr4(get_cr4() ^ X86_CR4_OSXSAVE);
+		cpuid(1);
+		cpuid(0xd);
+		GUEST_SYNC(0);
+	}
+}
+
+static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS])
+{
+	return vm_create_with_vcpus(SOAK_VCPUS, guest_code, vcpus);
+}
+
+static void soak_vcpu(struct kvm_vcpu *vcpu)
+{
+	static __thread struct kvm_guest_cap caps[MAX_CAPS];
+	static __thread struct kvm_cpuid2 *table;
+	u32 nr = MAX_CAPS;
+
+	if (!table)
+		table = allocate_kvm_cpuid2(MAX_ENTRIES);
+	/* What a call returns doesn't matter. */
+	switch (soak_below(8)) {
+	case 0 ... 2:
+		make_table(table);
+		__vcpu_ioctl(vcpu, KVM_SET_CPUID2, table);
+		break;
+	case 3:
+		__vcpu_ioctl(vcpu, KVM_SET_CPUID2, vcpu->cpuid);
+		break;
+	case 4:
+		table->nent = MAX_ENTRIES;
+		__vcpu_ioctl(vcpu, KVM_GET_CPUID2, table);
+		break;
+	case 5:
+		guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
+		break;
+	default:
+		/* Seldom, as not much can be set from then on. */
+		if (!soak_below(16))
+			_vcpu_run(vcpu);
+	}
+}
+
+static void soak_vm(struct kvm_vm *vm)
+{
+	static __thread struct kvm_guest_cap caps[MAX_CAPS];
+	static __thread struct kvm_cpuid2 *table;
+	u32 nr = MAX_CAPS;
+
+	if (!table)
+		table = allocate_kvm_cpuid2(MAX_ENTRIES);
+	make_table(table);
+	if (soak_below(2))
+		guest_caps_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps, &nr);
+	else
+		guest_caps_query(vm->fd, KVM_GUEST_CAPS_CHECK, table->entries, table->nent, caps, &nr);
+}
+
+int main(int argc, char **argv)
+{
+	kvm_get_supported_cpuid();
+	return soak_main(argc, argv);
+}
