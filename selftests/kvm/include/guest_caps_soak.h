@@ -55,7 +55,7 @@ static u64 soak_now_ms(void)
 #define soak_thread(name, type, step, end, count)			\
 static void *name(void *of)						\
 {									\
-	soak_seed = (u64)of ^ soak_now_ms() << 20 | 1;			\
+	soak_seed = ((u64)of ^ soak_now_ms() << 20) | 1;		\
 	while (!READ_ONCE(end)) {					\
 		step((type *)of);					\
 		__atomic_fetch_add(&soak_count.count, 1, __ATOMIC_RELAXED);	\

@@ -20,8 +20,10 @@ static const struct kvm_cpuid2 *has;
 
 static void guest_code(void)
 {
+	u32 eax, ebx, ecx, edx;
+
 	for (;;) {
-		cpuid(1);
+		cpuid(1, &eax, &ebx, &ecx, &edx);
 		GUEST_SYNC(0);
 	}
 }

@@ -14,10 +14,12 @@ static const int soak_nr_files = ARRAY_SIZE(soak_files);
 
 static void guest_code(void)
 {
+	u32 eax, ebx, ecx, edx;
+
 	for (;;) {
 		set_cr4(get_cr4() ^ X86_CR4_OSXSAVE);
-		cpuid(1);
-		cpuid(0xd);
+		cpuid(1, &eax, &ebx, &ecx, &edx);
+		cpuid(0xd, &eax, &ebx, &ecx, &edx);
 		GUEST_SYNC(0);
 	}
 }
