@@ -6,8 +6,10 @@ usage: series.py apply   TREE    make TREE's branch "guestcaps" the series, on t
        series.py refresh TREE    bring TREE's commits back to series/ and to the files here
 
 A folder series/NN-name is one commit: its message; the files it adds (they stand in this
-repository, whole); drops, the C definitions it deletes, as "file name" (universal-ctags knows
-where each begins and ends); and edits.diff, what else it changes in existing files.
+repository, as the whole series leaves them); drops, the C definitions it deletes, as "file name"
+(universal-ctags knows where each begins and ends); edits.diff, what else it changes in existing
+files; and grows.diff, what it changes in files that the series adds: a file is added as it is here,
+with the grows.diff of all later folders taken back.
 """
 
 import json
@@ -146,6 +148,33 @@ def apply_drops(tree, index, commit, folder):
         index.put(path, drop(tree.show(commit, path), path, names))
 
 
+def states(tree, base):
+    """{folder: {file: blob}} of the files that the series adds, wherever a folder adds or changes one."""
+    result = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        index = Index(tree, base, scratch)
+        for folder in folders():
+            for path in lines(folder / "files"):
+                if not here(path).is_file():
+                    raise Error(f"{folder.name}/files: there is no {here(path).relative_to(HERE)}")
+                index.put(path, here(path).read_bytes(), "100755" if os.access(here(path), os.X_OK) else "100644")
+        for folder in reversed(folders()):
+            grows = folder / "grows.diff"
+            paths = lines(folder / "files")
+            if grows.is_file():
+                paths += re.findall(r"^\+\+\+ b/(.*)$", grows.read_text(), re.M)
+            result[folder] = {path: index.git("ls-files", "-s", "--", path).split()[:2] for path in paths}
+            if grows.is_file():
+                try:
+                    index.git("apply", "--cached", "--reverse", "--whitespace=nowarn", str(grows))
+                except Error as error:
+                    raise Error(f"what {folder.name}/grows.diff adds is not in the files here any more, change both: "
+                                f"{error}") from error
+            if lines(folder / "files"):
+                index.git("update-index", "--force-remove", *lines(folder / "files"))
+    return result
+
+
 def apply(tree):
     base = tree.rev(BASE)
     head, applied = tree.rev(BRANCH), tree.rev(APPLIED)
@@ -160,13 +189,13 @@ def apply(tree):
         tree.env |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": mail.rstrip(">"),
                      f"GIT_{role}_DATE": DATE}
     commit = base
+    grown = states(tree, base)
     for folder in folders():
         with tempfile.TemporaryDirectory() as scratch:
             index = Index(tree, commit, scratch)
             apply_drops(tree, index, commit, folder)
-            for path in lines(folder / "files"):
-                mode = "100755" if os.access(here(path), os.X_OK) else "100644"
-                index.put(path, here(path).read_bytes(), mode)
+            for path, (mode, blob) in grown[folder].items():
+                index.git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}")
             if (folder / "edits.diff").is_file():
                 try:
                     index.git("apply", "--cached", "--whitespace=nowarn",
@@ -186,12 +215,25 @@ def slug(subject):
     return re.sub(r"[^a-z0-9]+", "-", subject.rpartition(":")[2].lower()).strip("-")
 
 
+def keep(path, text):
+    """A file with that text, or none."""
+    if text:
+        path.write_text(text)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def refresh(tree):
     if tree.git("status", "--porcelain", "-uno").strip():
         raise Error(f"{tree.path} has uncommitted edits: commit them there first, "
                     "e.g. git commit --fixup=COMMIT and git rebase -i --autosquash base")
     commits = tree.git("rev-list", "--reverse", f"{BASE}..{BRANCH}").split()
     known = {(f / "message").read_text().splitlines()[0]: f for f in folders()}
+    ours = {path for commit in commits for path in tree.git(
+        "diff-tree", "-r", "--no-commit-id", "--name-only", "--diff-filter=A", commit).splitlines()}
+    for path in ours:
+        here(path).parent.mkdir(parents=True, exist_ok=True)
+        here(path).write_bytes(tree.show(BRANCH, path))
     for number, commit in enumerate(commits, 1):
         message = tree.git("log", "-1", "--format=%B", commit).strip() + "\n"
         subject = message.splitlines()[0]
@@ -202,22 +244,18 @@ def refresh(tree):
         (folder / "message").write_text(message)
 
         parent = commit + "~"
-        changed = [line.split("\t") for line in tree.git(
-            "diff-tree", "-r", "--no-commit-id", "--name-status", parent, commit).splitlines()]
-        added = sorted(path for status, path in changed if status == "A")
-        for path in added:
-            here(path).parent.mkdir(parents=True, exist_ok=True)
-            here(path).write_bytes(tree.show(commit, path))
-        if added:
-            (folder / "files").write_text("\n".join(added) + "\n")
+        added = tree.git("diff-tree", "-r", "--no-commit-id", "--name-only", "--diff-filter=A",
+                         commit).splitlines()
+        keep(folder / "files", "".join(f"{path}\n" for path in sorted(added)))
         with tempfile.TemporaryDirectory() as scratch:
             index = Index(tree, parent, scratch)
             apply_drops(tree, index, parent, folder)
-            edits = tree.git("diff", "-U1", "--no-renames", "--no-ext-diff", "--diff-filter=a",
-                             index.write(), commit)
-        edits = re.sub(r"^index .*\n", "", edits, flags=re.M)
-        if edits:
-            (folder / "edits.diff").write_text(edits)
+            dropped = index.write()
+        diff = tree.git("diff-tree", "-r", "--name-only", "--diff-filter=a", dropped, commit).splitlines()
+        for name, paths in (("edits.diff", set(diff) - ours), ("grows.diff", set(diff) & ours)):
+            edits = tree.git("diff", "-U1", "--no-renames", "--no-ext-diff", dropped, commit, "--",
+                             *sorted(paths)) if paths else ""
+            keep(folder / name, re.sub(r"^index .*\n", "", edits, flags=re.M))
     for folder in known.values():
         print(f"refresh: no commit has the subject of {folder.name}: delete the folder?")
     tree.git("update-ref", APPLIED, BRANCH)
