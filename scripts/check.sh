@@ -142,6 +142,30 @@ documentation() {
 again=$LAB/build/again
 x86=arch/x86/kvm/caps/caps.o
 arm64=arch/arm64/kvm/idregs/idregs.o
+# What refresh makes of the lab's commits is what they were made of; and an edit, here, of what a
+# later commit adds is refused, naming that and the file.
+series_is_inverse() {
+	local scratch said
+	scratch=$(mktemp -d)
+	# shellcheck disable=SC2064 # the folder's name of now
+	trap "rm -rf '$scratch'" RETURN
+	mkdir "$scratch/here"
+	git ls-files -co --exclude-standard | tar -cT - 2>/dev/null | tar -xC "$scratch/here"
+	git clone -q --shared -n -b guestcaps "$LAB/linux" "$scratch/linux"
+	cd "$scratch/linux" || return
+	git branch -q base origin/base
+	git sparse-checkout set --no-cone /COPYING
+	git checkout -q
+	"$scratch/here/scripts/series.py" refresh "$scratch/linux" || return
+	(cd "$ROOT" && git ls-files -co --exclude-standard) | sort >"$scratch/before"
+	(cd "$scratch/here" && find . -type f -printf '%P\n') | sort | diff "$scratch/before" - || return
+	(cd "$ROOT" && xargs sha256sum) <"$scratch/before" | (cd "$scratch/here" && sha256sum --check --quiet) || return
+	sed -i 's/reserved_efer: control_regs::reserved(EFER, &facts),/reserved_efer: 0,/' \
+		"$scratch/here/arch/x86/kvm/caps/guest.rs"
+	said=$("$scratch/here/scripts/series.py" apply "$scratch/linux" 2>&1) && return 1
+	grep -q "08-x86-control-registers/grows.diff .*arch/x86/kvm/caps/guest.rs" <<<"$said" || { echo "$said"; return 1; }
+}
+
 check "rustfmt" rust_format
 check "clippy and rustc have nothing to say, x86" clippy x86 $x86
 check "clippy and rustc have nothing to say, arm64" clippy arm64 $arm64
@@ -165,7 +189,8 @@ check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o
 check "shellcheck" shellcheck scripts/*.sh .ci/run
 check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload \
-	scripts/guest/guestcaps scripts/guest/migrate scripts/guest/parameters scripts/guest/vmm
+	scripts/guest/guestcaps scripts/guest/migrate scripts/guest/parameters scripts/guest/soak scripts/guest/vmm
 check "python compiles" python3 -m compileall -q scripts
+check "series: refresh is apply's inverse" series_is_inverse
 check "series: git am gives the lab's tree, checkpatch" scripts/post.sh
 exit $status

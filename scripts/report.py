@@ -72,7 +72,9 @@ def differences():
         if line and not line.startswith("#"):
             rule, _, reason = line.partition("#")
             vms, registers, *_ = rule.split()
-            rows.append([registers.replace("\\d", "n"), vms, reason.strip()])
+            if vms == "writable":
+                vms, registers = "any", f"mask {registers}"
+            rows.append([registers.replace("\\d", "n"), "any" if vms == ".*" else vms, reason.strip()])
     return [("text", "On x86 there is one: Hyper-V's interface is judged by the table that a guest sees. On arm64, "
                      "registers and VMs as patterns:"),
             ("table", ["registers", "VMs", "why"], rows)]

@@ -487,6 +487,9 @@ def undocumented(run, unmodified, ours):
                                      "accepted", "now", lineterm="", n=0))
 
 
+TROUBLE = r"WARNING: |BUG: |Oops|rcu: INFO|Call Trace|UBSAN: |new suspected memory leaks"
+
+
 def parse(run, console, kunit):
     lines = [line.rstrip() for line in console.splitlines()]
     log = []
@@ -507,7 +510,9 @@ def parse(run, console, kunit):
             run.error = run.error or "no KUnit suite ran"
         run.results |= cases
         run.output |= dict.fromkeys(cases, "\n".join(x for x in log if re.search("not ok| # ", x)))
-    trouble = [x for x in log if re.search(r"WARNING: |BUG: |Oops|rcu: INFO|Call Trace|UBSAN: |new suspected memory leaks", x)]
+    # That memory was not to be had is what faults are about.
+    trouble = [x for n, x in enumerate(log) if re.search(TROUBLE, x) and not (
+        "Call Trace" in x and re.search("allocation fail", "".join(log[max(n - 3, 0):n])))]
     run.results["kernel log is clean"] = "fail" if trouble else "pass"
     run.output["kernel log is clean"] = "\n".join(trouble)
 

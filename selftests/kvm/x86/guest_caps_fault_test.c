@@ -14,7 +14,8 @@
 /* The feature of leaf 1's ECX in which the tables differ. */
 #define SSE42		20
 
-static struct kvm_guest_cap caps[MAX_CAPS], expected[MAX_CAPS];
+/* Not part of the guest's image. */
+static struct kvm_guest_cap *caps, *expected;
 static struct kvm_cpuid2 *small, *large, *got;
 static const struct kvm_cpuid2 *has;
 
@@ -60,7 +61,7 @@ static int query(int fd, u32 op, const struct kvm_cpuid2 *asked)
 {
 	u32 nr = MAX_CAPS;
 
-	memset(caps, 0, sizeof(caps));
+	memset(caps, 0, MAX_CAPS * sizeof(*caps));
 	return guest_caps_query(fd, op, asked ? asked->entries : NULL, asked ? asked->nent : 0, caps, &nr);
 }
 
@@ -116,6 +117,9 @@ int main(void)
 	struct kvm_vm *vm, *barebones;
 	int nr_vcpus = 0, fd;
 
+	caps = calloc(MAX_CAPS, sizeof(*caps));
+	expected = calloc(MAX_CAPS, sizeof(*expected));
+	TEST_ASSERT(caps && expected, "no memory");
 	got = allocate_kvm_cpuid2(MAX_ENTRIES);
 	small = allocate_kvm_cpuid2(MAX_ENTRIES);
 	large = allocate_kvm_cpuid2(MAX_ENTRIES);
@@ -142,7 +146,10 @@ int main(void)
 	for_each_fault(fault, "KVM_SET_CPUID2", set(vcpu, small), check(vcpu));
 	test_get(fault, "KVM_GET_CPUID2", vcpu->fd, KVM_GET_CPUID2);
 	test_get(fault, "KVM_GET_SUPPORTED_CPUID", vm->kvm_fd, KVM_GET_SUPPORTED_CPUID);
+	/* Padding that can't be read is taken for wrong. */
+	fail_nth_other = EINVAL;
 	test_get(fault, "KVM_GET_EMULATED_CPUID", vm->kvm_fd, KVM_GET_EMULATED_CPUID);
+	fail_nth_other = 0;
 	test_queries(fault, "KVM_GUEST_CAPS, list", vm->fd, KVM_GUEST_CAPS_LIST, NULL);
 	test_queries(fault, "KVM_GUEST_CAPS, check", vm->fd, KVM_GUEST_CAPS_CHECK, large);
 	test_queries(fault, "KVM_GUEST_CAPS, read", vcpu->fd, KVM_GUEST_CAPS_READ, NULL);
