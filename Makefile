@@ -15,7 +15,7 @@ $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(
 endif
 
 .PHONY: help run test shell kernel kunit selftests compare report bench audit map facts fuzz migrate races \
-	soak baseline series refresh clean distclean
+	soak baseline series bisect refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -41,6 +41,7 @@ help:
 ## make soak        everything at once, on kernels with KASAN and lockdep; MINUTES=n on each
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
+## make bisect      build KVM at each commit of the series, on both architectures
 ## make refresh     bring commits in the lab's kernel tree back to series/
 ## make clean       remove what was built, keep what was fetched (distclean: remove that too)
 ##
@@ -128,6 +129,9 @@ baseline:
 series:
 	@$(ALONE) scripts/setup.sh series
 	@$(ALONE) scripts/post.sh
+
+bisect:
+	@$(ALONE) scripts/bisect.sh
 
 refresh:
 	@$(ALONE) scripts/refresh.sh
