@@ -297,10 +297,11 @@ def hosts():
 def link(target, core=None, program=None):
     """A target's program. What decides and compares needs no coverage of its own."""
     program = program or OUT / target
-    objects = [OUT / f"{target}.o", OUT / "stubs.o"]
-    for source, made in zip(("fuzz.c", "stubs.c"), objects):
+    objects = []
+    for source in "fuzz.c", "compare.c", "stubs.c":
+        objects.append(OUT / f"{target}-{Path(source).stem}.o")
         run(CLANG, "-O2", "-g1", "-w", "-fno-pie", f"-DTARGET_{target.upper()}", f"-I{FUZZ}", "-c",
-            FUZZ / source, "-o", made)
+            FUZZ / source, "-o", objects[-1])
     run(CLANG, "-no-pie", "-fsanitize=fuzzer", "-o", program, *objects, OUT / "base/kernel.o",
         OUT / "ours/kernel.o", core or OUT / "rust/libcaps.a", "-lpthread", "-ldl", "-lm")
     return program

@@ -6,7 +6,6 @@
  * An input begins with a seed, of which everything is made that the bytes behind it don't say. So
  * any few bytes are a whole host, and a byte more changes little.
  */
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,24 +14,11 @@
 #include <errno.h>
 #include <linux/kvm.h>
 
-#include "machine.h"
-
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-
-static const struct kernel *const kernels[] = { &base_kernel, &ours_kernel };
+#include "compare.h"
 
 /* The input. */
 static const uint8_t *bytes, *bytes_end;
 static uint64_t seed;
-
-/* FUZZ_SHOW=1 tells what is done with an input. */
-static bool show;
-
-#define SHOW(...)						\
-do {								\
-	if (show)						\
-		fprintf(stderr, __VA_ARGS__);			\
-} while (0)
 
 static uint64_t random_word(void)
 {
@@ -96,7 +82,6 @@ static struct range ranges[] = {
 static struct { uint32_t function, index, regs[4]; } sub_leaves[8];
 static unsigned int nr_sub_leaves;
 static uint64_t cpu_seed;
-static struct host host;
 
 static uint64_t mix(uint64_t value)
 {
@@ -257,19 +242,7 @@ static void make_host(void)
 		host.words[i] |= base_kernel.required[i];
 }
 
-/* What differs, for people. */
-static char why[128];
-
-static void because(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, sizeof(why), format, args);
-	va_end(args);
-}
-
-static void differ(const char *what, uint64_t base, uint64_t ours)
+void differ(const char *what, uint64_t base, uint64_t ours)
 {
 	fprintf(stderr, "\nDIFFERENCE in %s%s%s: unmodified %#llx, ours %#llx\n", what, why[0] ? ", " : "", why,
 		(unsigned long long)base, (unsigned long long)ours);
@@ -278,66 +251,8 @@ static void differ(const char *what, uint64_t base, uint64_t ours)
 	abort();
 }
 
-#define SAME(a, b, member)							\
-do {										\
-	if ((a).member != (b).member)						\
-		differ(#member, (a).member, (b).member);			\
-} while (0)
-
-/*
- * Capabilities that differ, and that nobody but the table of what is reported looks at: C reports
- * ARAT, in leaf 6, without one.
- */
-static const uint32_t excused[MAX_KVM_WORDS] = {
-	[14] = 1 << 2,
-};
-
-static void same_caps(const char *what, const uint32_t *a, const uint32_t *b)
-{
-	for (unsigned int i = 0; i < base_kernel.nr_kvm_words; i++) {
-		if ((a[i] ^ b[i]) & ~excused[i]) {
-			because("word %u", i);
-			differ(what, a[i], b[i]);
-		}
-	}
-}
-
-static void same_words(const char *what, const uint32_t *a, const uint32_t *b, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++) {
-		if (a[i] != b[i]) {
-			because("word %u", i);
-			differ(what, a[i], b[i]);
-		}
-	}
-}
-
-static void same_entries(const char *what, const struct kvm_cpuid_entry2 *a,
-			 const struct kvm_cpuid_entry2 *b, unsigned int count)
-{
-	if (!memcmp(a, b, count * sizeof(*a)))
-		return;
-	for (unsigned int i = 0; i < count; i++, a++, b++) {
-		because("%s: entry %u: function %#x or %#x, index %#x or %#x", what, i,
-			a->function, b->function, a->index, b->index);
-		SAME(*a, *b, function);
-		SAME(*a, *b, index);
-		SAME(*a, *b, flags);
-		SAME(*a, *b, eax);
-		SAME(*a, *b, ebx);
-		SAME(*a, *b, ecx);
-		SAME(*a, *b, edx);
-		SAME(*a, *b, padding[0]);
-		SAME(*a, *b, padding[1]);
-		SAME(*a, *b, padding[2]);
-	}
-}
-
-static struct support support[2];
-
 static void load(void)
 {
-	why[0] = 0;
 	if (show) {
 		for (unsigned int i = 0; i < base_kernel.nr_kernel_words; i++)
 			SHOW("kernel's word %u: %08x\n", i, host.words[i]);
@@ -351,49 +266,23 @@ static void load(void)
 			     sub_leaves[i].index, sub_leaves[i].regs[0], sub_leaves[i].regs[1],
 			     sub_leaves[i].regs[2], sub_leaves[i].regs[3]);
 	}
-	kernels[0]->load(&host, &support[0]);
-	kernels[1]->load(&host, &support[1]);
-	same_caps("kvm_cpu_caps", support[0].words, support[1].words);
-	SAME(support[0], support[1], xss);
-	SAME(support[0], support[1], efer);
-	SAME(support[0], support[1], cr4);
-	SAME(support[0], support[1], has_bus_lock_exit);
-	SAME(support[0], support[1], counters_gp);
-	if (!support[0].warnings != !support[1].warnings)
-		differ("whether the host contradicts itself", support[0].warnings, support[1].warnings);
+	same_support();
 }
 
-static struct kvm_cpuid_entry2 got[2][MAX_ENTRIES];
-static uint32_t nr_got;
-
-static void get_cpuid(unsigned int type, uint32_t nent)
+static void get_cpuid(unsigned int type, uint32_t room)
 {
-	const char *name = type == KVM_GET_EMULATED_CPUID ? "emulated" : "supported";
 	bool is_dirty = type == KVM_GET_EMULATED_CPUID && one_in(32);
-	struct kvm_cpuid2 cpuid[2];
-	uint32_t warnings[2];
-	int r[2], i;
 
 	if (is_dirty) {
+		uint32_t i = below(255);
+
 		memset(got, 0, sizeof(got));
-		i = below(255);
 		got[0][i].padding[i % 3] = got[1][i].padding[i % 3] = 1;
 	} else if (type == KVM_GET_EMULATED_CPUID) {
-		for (i = 0; i < 2; i++)
-			memset(got[i], 0, (nent < MAX_ENTRIES ? nent : MAX_ENTRIES) * sizeof(**got));
+		for (int i = 0; i < 2; i++)
+			memset(got[i], 0, (room < MAX_ENTRIES ? room : MAX_ENTRIES) * sizeof(**got));
 	}
-	for (i = 0; i < 2; i++) {
-		cpuid[i].nent = nent;
-		r[i] = kernels[i]->get_cpuid(&cpuid[i], got[i], type, &warnings[i]);
-	}
-	because("%s, room for %u", name, nent);
-	if (r[0] != r[1])
-		differ("the error", r[0], r[1]);
-	SAME(cpuid[0], cpuid[1], nent);
-	if (!warnings[0] != !warnings[1])
-		differ("whether the CPU contradicts itself", warnings[0], warnings[1]);
-	nr_got = r[0] ? 0 : cpuid[0].nent;
-	same_entries(name, got[0], got[1], nr_got);
+	same_cpuid(type, room);
 }
 
 #ifdef TARGET_SUPPORTED
@@ -409,11 +298,6 @@ static void fuzz(void)
 #endif
 
 #ifdef TARGET_GUEST
-static struct kvm_cpuid_entry2 table[MAX_ENTRIES + 1];
-static uint32_t nent;
-static struct vcpu_state state;
-static struct seen seen[2];
-
 static void text(struct kvm_cpuid_entry2 *entry, const char *name)
 {
 	memcpy(&entry->ebx, name, 4);
@@ -539,116 +423,12 @@ static void make_vcpu(void)
 	state.hyperv_error = one_in(8) ? -ENOMEM : 0;
 	SHOW("vCPU: tdx %d, quirks off %llx, HLT in guest %d\n", state.tdx,
 	     (unsigned long long)state.disabled_quirks, state.hlt_in_guest);
-	for (int i = 0; i < 2; i++)
-		kernels[i]->create(&state);
+	create_vcpu();
 }
 
-static void same_state(void)
+static uint32_t a_room(void)
 {
-	struct seen *a = &seen[0], *b = &seen[1];
-
-	kernels[0]->look(a);
-	kernels[1]->look(b);
-	same_caps("cpu_caps", a->caps, b->caps);
-	SAME(*a, *b, xcr0);
-	SAME(*a, *b, xss);
-	SAME(*a, *b, reserved_gpa);
-	SAME(*a, *b, reserved_cr4);
-	SAME(*a, *b, reserved_efer);
-	SAME(*a, *b, cr4_fixed1);
-	SAME(*a, *b, dynamic);
-	SAME(*a, *b, pv_features);
-	SAME(*a, *b, xen_base);
-	SAME(*a, *b, xen_limit);
-	SAME(*a, *b, timer_mode);
-	SAME(*a, *b, maxphyaddr);
-	SAME(*a, *b, max_guest_phyaddr);
-	SAME(*a, *b, refreshed);
-	SAME(*a, *b, amd_compatible);
-	SAME(*a, *b, asks_for_xsaves);
-	SAME(*a, *b, dirty);
-	SAME(*a, *b, hyperv);
-}
-
-static void get_cpuid2(void)
-{
-	static struct kvm_cpuid_entry2 entries[2][MAX_ENTRIES];
-	uint32_t room = one_in(16) ? below(256) : MAX_ENTRIES;
-	uint32_t count[2];
-	int r[2], i;
-
-	for (i = 0; i < 2; i++) {
-		count[i] = room;
-		r[i] = kernels[i]->get_cpuid2(entries[i], &count[i]);
-	}
-	because("KVM_GET_CPUID2, room for %u", room);
-	if (r[0] != r[1])
-		differ("the error", r[0], r[1]);
-	if (count[0] != count[1])
-		differ("the number of entries", count[0], count[1]);
-	if (!r[0])
-		same_entries("KVM_GET_CPUID2", entries[0], entries[1], count[0]);
-}
-
-/* Whether Hyper-V's interface is there only once KVM has taken PV_UNHALT out of the leaf. */
-static bool is_hyperv_late(void)
-{
-	for (uint32_t i = 0; i < nent; i++) {
-		if (table[i].function == 0x40000001)
-			return state.hlt_in_guest && table[i].eax == (0x31237648 | 1 << 7);
-	}
-	return false;
-}
-
-/*
- * What the documentation says is different: Hyper-V's interface is judged once, by what the guest
- * sees, and after the width of linear addresses. Returns whether the kernels went separate ways.
- */
-static bool judge(const int *r, const uint32_t *before)
-{
-	struct seen now[2];
-	bool inits[2];
-
-	for (int i = 0; i < 2; i++) {
-		kernels[i]->look(&now[i]);
-		inits[i] = now[i].hyperv_inits != before[i];
-	}
-	because("Hyper-V's context %d, %d", inits[0], inits[1]);
-
-	if (is_hyperv_late() && !inits[0] && inits[1] && (r[1] == r[0] || r[1] == state.hyperv_error))
-		return true;
-	/* Too wide: C has allocated the context, or tried to. */
-	if (inits[0] && !inits[1] && r[1] == -EINVAL && (r[0] == -EINVAL || r[0] == state.hyperv_error))
-		return r[0] != r[1];
-	if (r[0] != r[1])
-		differ("the error of KVM_SET_CPUID2", r[0], r[1]);
-	if (inits[0] != inits[1])
-		differ("whether Hyper-V's context is allocated", inits[0], inits[1]);
-	return false;
-}
-
-static bool set_cpuid2(bool old)
-{
-	static struct kvm_cpuid_entry entries[MAX_ENTRIES + 1];
-	uint32_t inits[2];
-	int r[2], i;
-
-	for (i = 0; old && i < nent; i++) {
-		entries[i] = (struct kvm_cpuid_entry) {
-			.function = table[i].function, .eax = table[i].eax, .ebx = table[i].ebx,
-			.ecx = table[i].ecx, .edx = table[i].edx,
-		};
-	}
-	for (i = 0; i < 2; i++) {
-		kernels[i]->look(&seen[i]);
-		inits[i] = seen[i].hyperv_inits;
-		r[i] = old ? kernels[i]->set_cpuid(entries, nent) : kernels[i]->set_cpuid2(table, nent);
-	}
-	SHOW("KVM_SET_CPUID%s, %u entries: %d, %d\n", old ? "" : "2", nent, r[0], r[1]);
-	for (i = 0; i < nent && i < MAX_ENTRIES; i++)
-		SHOW("  %08x.%x %x: %08x %08x %08x %08x\n", table[i].function, table[i].index, table[i].flags,
-		     table[i].eax, table[i].ebx, table[i].ecx, table[i].edx);
-	return judge(r, inits);
+	return one_in(16) ? below(256) : MAX_ENTRIES;
 }
 
 static void emulate(void)
@@ -715,14 +495,14 @@ static void fuzz(void)
 			kernels[1]->change(&state);
 			break;
 		case 4:
-			get_cpuid2();
+			get_cpuid2(a_room());
 			break;
 		default:
 			emulate();
 		}
 		same_state();
 	}
-	get_cpuid2();
+	get_cpuid2(a_room());
 	emulate();
 	same_state();
 }
