@@ -45,6 +45,9 @@ pub struct Document {
     /// A model: the nearest that fits, or what hosts have in common.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registers: Option<Registers>,
+    /// What the processor itself has, whatever KVM makes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Registers>,
     /// What else there is to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -113,6 +113,29 @@ mod arm64 {
     }
 }
 
+extern "C" {
+    fn sched_getcpu() -> i32;
+    fn sched_setaffinity(pid: i32, size: usize, mask: *const u64) -> i32;
+}
+
+/// Has this thread stay on the processor that it is on: no two are quite the same.
+pub fn stay() -> Result<(), Error> {
+    let mut mask = [0_u64; 128];
+    // SAFETY: It takes nothing.
+    let cpu = unsafe { sched_getcpu() };
+    if let Some(word) = usize::try_from(cpu)
+        .ok()
+        .and_then(|cpu| mask.get_mut(cpu / 64))
+    {
+        *word = 1 << (cpu % 64);
+    }
+    // SAFETY: The kernel reads as many bytes of `mask` as it has.
+    match unsafe { sched_setaffinity(0, size_of_val(&mask), mask.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Error::last()),
+    }
+}
+
 /// What this processor's CPUID returns.
 #[cfg(target_arch = "x86_64")]
 pub fn cpuid(function: u32, index: u32) -> std::arch::x86_64::CpuidResult {
@@ -122,3 +145,45 @@ pub fn cpuid(function: u32, index: u32) -> std::arch::x86_64::CpuidResult {
         std::arch::x86_64::__cpuid_count(function, index)
     }
 }
+
+#[cfg(target_arch = "aarch64")]
+mod mrs {
+    use std::arch::asm;
+
+    extern "C" {
+        fn getauxval(kind: u64) -> u64;
+    }
+
+    const AT_HWCAP: u64 = 16;
+    const HWCAP_CPUID: u64 = 1 << 11;
+
+    macro_rules! mrs {
+        ($name:expr) => {{
+            let value: u64;
+            // SAFETY: Without HWCAP_CPUID nobody comes here; with it, whoever runs on EL0 may read the register.
+            unsafe { asm!(concat!("mrs {}, ", $name), out(reg) value, options(nomem, nostack)) };
+            value
+        }};
+    }
+
+    /// Registers S3_0_C0_C4_0 to S3_0_C0_C7_7 and CTR_EL0, as far as the kernel lets programs read them.
+    pub fn id_registers() -> Vec<(u16, u64)> {
+        // SAFETY: It takes no memory.
+        if unsafe { getauxval(AT_HWCAP) } & HWCAP_CPUID == 0 {
+            return Vec::new();
+        }
+        let mut found = vec![(0xd801, mrs!("CTR_EL0"))];
+        macro_rules! row {
+            ($crm:literal: $($op2:literal)*) => {
+                $(found.push((0xc000 | $crm << 3 | $op2, mrs!(concat!("S3_0_C0_C", $crm, "_", $op2))));)*
+            };
+        }
+        row!(4: 0 1 2 3 4 5 6 7);
+        row!(5: 0 1 2 3 4 5 6 7);
+        row!(6: 0 1 2 3 4 5 6 7);
+        row!(7: 0 1 2 3 4 5 6 7);
+        found
+    }
+}
+#[cfg(target_arch = "aarch64")]
+pub use mrs::id_registers;

@@ -74,7 +74,7 @@ enum Command {
         /// The other
         b: String,
     },
-    /// What this host offers, for common and diff elsewhere
+    /// What this host offers, and what its processor has, for common, diff and make replay elsewhere
     Dump,
     /// Rules between fields that a model breaks
     Lint {
@@ -119,8 +119,22 @@ impl Cli {
             }
             Command::Diff { a, b } => self.diff(&read::file(a)?, &read::file(b)?),
             Command::Dump => {
-                let host = kvm::host(self.features()?.as_deref(), !self.no_ask)?;
-                let document = of_host("dump", &host);
+                kvm::stay()?;
+                let cpu = kvm::cpu();
+                let host = kvm::host(self.features()?.as_deref(), !self.no_ask);
+                let missing = host.as_ref().err().map(ToString::to_string);
+                if let Some(missing) = &missing {
+                    let _ = writeln!(
+                        anstream::stderr(),
+                        "guestcaps: {missing}: only the processor is dumped"
+                    );
+                }
+                let document = Document {
+                    arch: cpu.keys().next().map(|place| place.arch()),
+                    cpu: Some(Registers(cpu)),
+                    notes: missing.into_iter().collect(),
+                    ..of_host("dump", &host.unwrap_or_default())
+                };
                 Ok(Said {
                     text: document::to_json(&document)?,
                     document,

@@ -17,7 +17,7 @@ use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Field, Order},
     ffi,
-    model::{Model, Source},
+    model::{Model, Source, Word},
     offer::{Feature, Offer, Rule},
     place::Place,
     uapi::*,
@@ -304,6 +304,16 @@ pub fn host(features: Option<&[Feature]>, ask: bool) -> Result<Model, Failed> {
         .about
         .insert("cpu".into(), format!("{core}, MIDR_EL1 {midr:#x}"));
     Ok(model)
+}
+
+/// The ID registers, as far as programs may read them.
+pub fn cpu() -> BTreeMap<Place, Word> {
+    let words = ffi::id_registers().into_iter().map(|(encoding, value)| {
+        let place = Place::sysreg(encoding);
+        let mask = place.mask();
+        (place, Word { mask, value })
+    });
+    words.collect()
 }
 
 /// What of the model doesn't fit on this host.

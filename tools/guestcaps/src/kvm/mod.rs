@@ -9,11 +9,11 @@ mod caps;
 mod x86;
 
 #[cfg(target_arch = "aarch64")]
-pub use arm64::{check, fit, host};
+pub use arm64::{check, cpu, fit, host};
 #[cfg(target_arch = "x86_64")]
-pub use x86::{check, fit, host};
+pub use x86::{check, cpu, fit, host};
 
-pub use crate::ffi::Asked;
+pub use crate::ffi::{stay, Asked};
 
 use std::{collections::BTreeMap, fmt, fs};
 

@@ -14,7 +14,7 @@ use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Order},
     ffi,
-    model::{Model, Source},
+    model::{Model, Source, Word},
     offer::{Feature, Offer, Reason, Rule},
     place::{Place, Reg},
     uapi::*,
@@ -60,6 +60,51 @@ fn of_cpu(place: Place) -> Option<u64> {
         }
         .into(),
     )
+}
+
+/// The last function of each range of CPUID that there may be.
+fn ranges() -> impl Iterator<Item = (u32, u32)> {
+    [
+        0,
+        0x2000_0000,
+        0x4000_0000,
+        0x8000_0000,
+        0x8086_0000,
+        0xc000_0000,
+    ]
+    .into_iter()
+    .map(|first| (first, ffi::cpuid(first, 0).eax))
+    // Where there is no range, some CPUs answer for another function.
+    .filter(|(first, last)| first >> 16 == last >> 16)
+}
+
+/// All that CPUID returns on the processor that this runs on, which should stay the same.
+pub fn cpu() -> BTreeMap<Place, Word> {
+    /// More than any CPU has.
+    const INDICES: u32 = 64;
+
+    let mut words = BTreeMap::new();
+    for (function, index) in ranges()
+        .flat_map(|(first, last)| first..=last.min(first + 0xfff))
+        .flat_map(|function| (0..INDICES).map(move |index| (function, index)))
+    {
+        let found = ffi::cpuid(function, index);
+        // What isn't indexed answers the same. Behind the last index there is nothing or, of topology, the index alone
+        // and whose it is.
+        let is_nothing =
+            found.eax | found.ebx == 0 && (found.ecx == index || found.ecx | found.edx == 0);
+        if index > 0 && (is_nothing || found == ffi::cpuid(function, 0)) {
+            continue;
+        }
+        let registers = [found.eax, found.ebx, found.ecx, found.edx];
+        for (reg, value) in Reg::ALL.into_iter().zip(registers) {
+            let place = Place::Cpuid(function, index, reg);
+            let mask = place.mask();
+            let value = value.into();
+            words.insert(place, Word { mask, value });
+        }
+    }
+    words
 }
 
 /// What KVM says of each bit of the words that have features, if it can be asked.
@@ -285,4 +330,22 @@ pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>),
     let refused = vcpu.set_cpuid2(&cpuid).err();
     notes.extend(refused.map(|error| format!("KVM_SET_CPUID2 refuses what fits: {error}")));
     Ok((findings, notes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What has indices has them, and what has none hasn't.
+    #[test]
+    fn what_the_processor_has() {
+        ffi::stay().unwrap();
+        let words = cpu();
+        let has = |function, index| words.contains_key(&Place::Cpuid(function, index, Reg::Eax));
+        let last = words[&Place::Cpuid(0, 0, Reg::Eax)].value;
+        assert!((0..=last).all(|function| has(function.try_into().unwrap(), 0)));
+        assert!(!has(0, 1) && !has(1, 1) && has(0x8000_0000, 0));
+        assert!(last < 0xd || has(0xd, 1) && has(0xd, 2));
+        assert!(words.len() < 1200);
+    }
 }
