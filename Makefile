@@ -14,8 +14,8 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare report bench audit map facts fuzz migrate races \
-	soak baseline series bisect refresh clean distclean
+.PHONY: help run test shell kernel kunit selftests compare report bench audit map facts fuzz replay migrate \
+	races soak baseline series bisect refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -35,6 +35,8 @@ help:
 ## make facts       write what tools/guestcaps knows of the kernel tree's names and rules
 ## make fuzz        hold the Rust cores against the C that they replace, on made-up hosts and vCPUs;
 ##                  TARGET= one of them, SECONDS= or RUNS= for each
+## make replay      the same on real CPUs: FILES="a b", what guestcaps dump or cpuid -r printed there,
+##                  InstLatX64's text, or lines REGISTER HEX; without, those that are kept here
 ## make migrate     move arm64 VMs between the unmodified kernel and ours, with QEMU
 ## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN; faults and
 ##                  leaks
@@ -110,6 +112,12 @@ fuzz:
 	@$(ALONE) scripts/kernel.sh x86
 	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/fuzz.py "$$@"' fuzz $(TARGET) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS) --seconds $(or $(SECONDS),0))
+
+replay:
+	@$(ALONE) scripts/setup.sh kernel fuzz
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) scripts/kernel.sh x86
+	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/replay.py "$$@"' replay $(FILES)
 
 migrate:
 	@$(ALONE) scripts/migrate.sh

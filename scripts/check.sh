@@ -184,6 +184,7 @@ check "documentation renders" documentation
 check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check
 check "fuzz: the cores do what the C did that they replace" \
 	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/fuzz.py --seconds 40
+check "replay: on real CPUs, too" env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/replay.py
 check "guestcaps: tests and lints" scripts/guestcaps.sh x86 test
 check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x86 guestcaps_kunit.ko
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o

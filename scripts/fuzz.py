@@ -33,6 +33,8 @@ BINDGEN = os.environ["BINDGEN"]
 LLVM = os.environ.get("LLVM", "-19")
 CLANG = f"clang{LLVM}"
 TARGETS = "supported", "guest", "idregs"
+# And of scripts/replay.py.
+REPLAY = {"x86": "replay", "arm64": "replay-arm64"}
 
 # {the file to make: {where from: what}}; what a kernel lacks is left out.
 CUTS = {
@@ -47,6 +49,11 @@ CUTS = {
     "cut-kernel.h": {
         "arch/x86/kvm/x86.c": ["XFEATURE_MASK_CET_ALL", "kvm_setup_xss_caps", "kvm_setup_efer_caps"],
         "arch/x86/kvm/msrs.c": ["__kvm_valid_efer", "kvm_valid_efer"],
+    },
+    "cut-cpu.h": {
+        "arch/x86/kernel/cpu/scattered.c": ["cpuid_bit", "cpuid_bits", "init_scattered_cpuid_features"],
+        "arch/x86/kernel/cpu/common.c": ["init_speculation_control", "get_cpu_cap", "get_cpu_address_sizes"],
+        "arch/x86/kvm/x86.c": ["XFEATURE_MASK_CET_ALL", "KVM_SUPPORTED_XCR0", "KVM_SUPPORTED_XSS"],
     },
 }
 # The same for arm64, of which nothing is compiled as a whole. A pair is all from one line to another.
@@ -181,11 +188,21 @@ def required():
     return ",".join(re.findall(r"#define REQUIRED_MASK\d+\s+(\w+)", header))
 
 
+def vendors(tree):
+    """How CPUs call themselves, and what the kernel calls their vendors."""
+    return "".join(
+        f'{{ "{ident}", {vendor} }},\n' for path in sorted((tree / "arch/x86/kernel/cpu").glob("*.c"))
+        for idents, vendor in re.findall(r"\.c_ident\s*= \{(.*?)\},.*?\.c_x86_vendor\s*= (\w+),",
+                                         path.read_text(), re.S)
+        for ident in re.findall(r'"(.*?)"', idents))
+
+
 def build_kernel(tree, name):
     """One object with all of a kernel's, and one global symbol."""
     out = OUT / name
     out.mkdir(parents=True, exist_ok=True)
     cut(tree, out, CUTS)
+    (out / "vendors.h").write_text(vendors(tree))
     flags = [*kernel_flags(tree, out), f"-DFUZZ_{name.upper()}", f"-DFUZZ_REQUIRED={required()}",
              "-include", FUZZ / "kernel.h"]
     if "handle_fastpath_cpuid" in (tree / WHOLE).read_text():
@@ -194,7 +211,7 @@ def build_kernel(tree, name):
     ignored = OUT / "uncovered"
     # It searches most of the time, and has nothing to tell.
     ignored.write_text("fun:kvm_find_cpuid_entry2\n")
-    for source in (tree / WHOLE, FUZZ / "svm.c", FUZZ / "vmx.c", FUZZ / "kernel.c"):
+    for source in (tree / WHOLE, FUZZ / "svm.c", FUZZ / "vmx.c", FUZZ / "cpu.c", FUZZ / "kernel.c"):
         objects.append(out / f"{source.stem}.o")
         run(CLANG, *flags, COVERAGE, f"-fsanitize-coverage-ignorelist={ignored}", "-c", source, "-o", objects[-1])
     # A static variable that stays from one host to the next.
@@ -241,50 +258,66 @@ def link_core(core, out):
         "-o", out / "libcaps.a", core / "caps.rs")
 
 
-def build_arm64(base, core=HERE):
-    """The unmodified kernel's C and our core, in one program."""
+def build_arm64(base):
+    """The unmodified kernel's C, and what our core is made with."""
+    out = OUT / "arm64"
+    (out / "rust/kernel").mkdir(parents=True, exist_ok=True)
+    cut(base, out, ARM64_CUTS)
+    (out / "asm").mkdir(exist_ok=True)
+    (out / "asm/sysreg-defs.h").write_text(run("awk", "-f", base / "arch/arm64/tools/gen-sysreg.awk",
+                                               base / "arch/arm64/tools/sysreg"))
+    facts = re.findall(r"^\t(KVM_IDREG_\w+)\s*= BIT\((\d+)\),$",
+                       (HERE / "arch/arm64/kvm/idregs.h").read_text(), re.M)
+    (out / "facts.h").write_text("".join(f"#define {name} (1u << {bit})\n" for name, bit in facts))
+    (out / "facts.rs").write_text("pub(crate) mod kvm_idreg_fact {\n" + "".join(
+        f"    pub(crate) const {name}: u32 = 1 << {bit};\n" for name, bit in facts) + "}\n")
+    (out / "hosts.rs").write_text(hosts())
+    (out / "rust/kernel/generated_cpufeature.rs").write_text(run(
+        "awk", "-f", HERE / "arch/arm64/tools/gen-sysreg-rs.awk", LINUX / "arch/arm64/tools/sysreg",
+        LINUX / "arch/arm64/include/asm/sysreg.h"))
+    run(RUSTC, "--edition", "2021", "--crate-type", "rlib", "--crate-name", "flags", "--out-dir", out,
+        LINUX / "rust/kernel/impl_flags.rs")
+    run(CLANG, *kernel_flags(base, out), COVERAGE, f"-I{FUZZ_ARM64}",
+        f"-I{base / 'arch/arm64/include'}",
+        f'-DFUZZ_SYSREG="{base / "arch/arm64/include/asm/sysreg.h"}"', "-c", FUZZ_ARM64 / "kernel.c",
+        "-o", out / "kernel.o")
+
+
+def link_arm64(target, core=HERE):
+    """The same core, in the program that makes up machines or in the one that has real ones."""
     made = OUT / "arm64"
     out = core if core != HERE else made
-    (out / "rust/kernel").mkdir(parents=True, exist_ok=True)
-    if core == HERE:
-        cut(base, out, ARM64_CUTS)
-        (out / "asm").mkdir(exist_ok=True)
-        (out / "asm/sysreg-defs.h").write_text(run("awk", "-f", base / "arch/arm64/tools/gen-sysreg.awk",
-                                                   base / "arch/arm64/tools/sysreg"))
-        facts = re.findall(r"^\t(KVM_IDREG_\w+)\s*= BIT\((\d+)\),$",
-                           (HERE / "arch/arm64/kvm/idregs.h").read_text(), re.M)
-        (out / "facts.h").write_text("".join(f"#define {name} (1u << {bit})\n" for name, bit in facts))
-        (out / "facts.rs").write_text("pub(crate) mod kvm_idreg_fact {\n" + "".join(
-            f"    pub(crate) const {name}: u32 = 1 << {bit};\n" for name, bit in facts) + "}\n")
-        (out / "hosts.rs").write_text(hosts())
-        (out / "rust/kernel/generated_cpufeature.rs").write_text(run(
-            "awk", "-f", HERE / "arch/arm64/tools/gen-sysreg-rs.awk", LINUX / "arch/arm64/tools/sysreg",
-            LINUX / "arch/arm64/include/asm/sysreg.h"))
-        run(RUSTC, "--edition", "2021", "--crate-type", "rlib", "--crate-name", "flags", "--out-dir", out,
-            LINUX / "rust/kernel/impl_flags.rs")
-        run(CLANG, *kernel_flags(base, out), COVERAGE, f"-I{FUZZ_ARM64}",
-            f"-I{base / 'arch/arm64/include'}",
-            f'-DFUZZ_SYSREG="{base / "arch/arm64/include/asm/sysreg.h"}"', "-c", FUZZ_ARM64 / "kernel.c",
-            "-o", out / "kernel.o")
-    run(RUSTC, "--edition", "2021", "--crate-type", "staticlib", "--crate-name", "idregs", "--extern",
+    kind = ["--cfg", "replay"] if target in REPLAY.values() else SANCOV
+    run(RUSTC, "--edition", "2021", "--crate-type", "staticlib", "--crate-name", "idregs", *kind, "--extern",
         f"flags={made / 'libflags.rlib'}", "-Copt-level=2", "-Cpanic=abort", "-Coverflow-checks=y",
-        "-Cdebuginfo=1", "-Ccodegen-units=1", *SANCOV, "-o", out / "libidregs.a", core / "fuzz/arm64/fuzz.rs",
+        "-Cdebuginfo=1", "-Ccodegen-units=1", "-o", out / f"lib{target}.a", core / "fuzz/arm64/fuzz.rs",
         env=os.environ | {"OBJTREE": str(made), "KVM_IDREG_FACTS": str(made / "facts.rs"),
                           "FUZZ_HOSTS": str(made / "hosts.rs")})
-    program = (out if core != HERE else OUT) / "idregs"
-    run(CLANG, "-no-pie", "-fsanitize=fuzzer", "-o", program, made / "kernel.o", out / "libidregs.a",
+    program = (out if core != HERE else OUT) / target
+    run(CLANG, "-no-pie", *fuzzer(target), "-o", program, made / "kernel.o", out / f"lib{target}.a",
         "-lpthread", "-ldl", "-lm")
     return program
 
 
-def hosts():
-    """Real machines' registers, by index."""
+def fuzzer(target):
+    """What makes up inputs, for a target that has none of its own."""
+    return [] if target in REPLAY.values() else ["-fsanitize=fuzzer"]
+
+
+def indices():
+    """Where a register of arm64 stands, by name."""
     index = {"CTR_EL0": 56}
     for name, words in re.findall(r"^Sysreg\s+(\w+)((?:[ \t]+\d+){5})\s*$",
                                   (LINUX / "arch/arm64/tools/sysreg").read_text(), re.M):
         op0, op1, crn, crm, op2 = map(int, words.split())
         if (op0, op1, crn) == (3, 0, 0) and 1 <= crm <= 7:
             index[name] = (crm - 1) * 8 + op2
+    return index
+
+
+def hosts():
+    """Real machines' registers, by index."""
+    index = indices()
     found = {}
     for line in (HERE / "scripts/baseline/hosts").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -298,11 +331,11 @@ def link(target, core=None, program=None):
     """A target's program. What decides and compares needs no coverage of its own."""
     program = program or OUT / target
     objects = []
-    for source in "fuzz.c", "compare.c", "stubs.c":
+    for source in "replay.c" if target in REPLAY.values() else "fuzz.c", "compare.c", "stubs.c":
         objects.append(OUT / f"{target}-{Path(source).stem}.o")
         run(CLANG, "-O2", "-g1", "-w", "-fno-pie", f"-DTARGET_{target.upper()}", f"-I{FUZZ}", "-c",
             FUZZ / source, "-o", objects[-1])
-    run(CLANG, "-no-pie", "-fsanitize=fuzzer", "-o", program, *objects, OUT / "base/kernel.o",
+    run(CLANG, "-no-pie", *fuzzer(target), "-o", program, *objects, OUT / "base/kernel.o",
         OUT / "ours/kernel.o", core or OUT / "rust/libcaps.a", "-lpthread", "-ldl", "-lm")
     return program
 
@@ -310,9 +343,13 @@ def link(target, core=None, program=None):
 def build(targets):
     OUT.mkdir(parents=True, exist_ok=True)
     base = unpack()
-    if "idregs" in targets:
+    for_arm64 = [target for target in targets if target in ("idregs", REPLAY["arm64"])]
+    if for_arm64:
         build_arm64(base)
-    if not set(targets) - {"idregs"}:
+    for target in for_arm64:
+        link_arm64(target)
+    for_x86 = [target for target in targets if target not in for_arm64]
+    if not for_x86:
         return
     build_core()
     # What C knows of the tables.
@@ -323,9 +360,8 @@ def build(targets):
     (caps / "generated.h").write_text(run(caps / "gen-header"))
     build_kernel(base, "base")
     build_kernel(LINUX, "ours")
-    for target in targets:
-        if target != "idregs":
-            link(target)
+    for target in for_x86:
+        link(target)
 
 
 def kept(target):
@@ -420,8 +456,8 @@ def faulty(target, file, script):
     run("sed", "-i", script, out / file)
     if (out / file).read_bytes() == (HERE / file).read_bytes():
         raise Error(f"nothing edited: {script}")
-    if target == "idregs":
-        return build_arm64(None, out)
+    if file.startswith("arch/arm64"):
+        return link_arm64(target, out)
     link_core(out / "arch/x86/kvm/caps", out)
     return link(target, out / "libcaps.a", out / target)
 

@@ -5,7 +5,7 @@
 //! but for what the documentation says is different: [`EXCUSES`].
 
 // Who would call the rest of the core stands in ffi.rs.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unexpected_cfgs)]
 
 use flags::impl_flags;
 
@@ -24,6 +24,8 @@ mod limits;
 mod needs;
 #[path = "../../arch/arm64/kvm/idregs/policy.rs"]
 mod policy;
+#[cfg(replay)]
+mod replay;
 #[path = "../../arch/arm64/kvm/idregs/row.rs"]
 mod row;
 #[path = "../../arch/arm64/kvm/idregs/vm.rs"]
@@ -49,6 +51,10 @@ use limits::LIMITS;
 use std::{
     collections::BTreeSet,
     sync::{
+        atomic::{
+            AtomicUsize,
+            Ordering, //
+        },
         Mutex,
         OnceLock, //
     }, //
@@ -221,6 +227,7 @@ fn errno(reason: Reason) -> i32 {
 const AT_MOST: &str = "at most";
 
 static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static DIFFERENCES: AtomicUsize = AtomicUsize::new(0);
 
 fn differ(what: &str, index: usize, machine: &Machine, base: &str, ours: &str) {
     let facts: Vec<_> = Fact::ALL
@@ -228,12 +235,13 @@ fn differ(what: &str, index: usize, machine: &Machine, base: &str, ours: &str) {
         .filter(|(fact, ..)| machine.facts & *fact as u32 != 0)
         .map(|(_, source, name)| format!("{source}({name})"))
         .collect();
-    let survey = std::env::var_os("FUZZ_SURVEY").is_some();
+    DIFFERENCES.fetch_add(1, Ordering::Relaxed);
+    let survey = cfg!(replay) || std::env::var_os("FUZZ_SURVEY").is_some();
     let difference = format!(
         "DIFFERENCE in {}{what}: unmodified {base}, ours {ours}",
         LIMITS[index].register.name
     );
-    // With FUZZ_SURVEY=1 each is told once.
+    // On real machines, and with FUZZ_SURVEY=1, each is told once.
     let key = if machine.facts & Fact::EL2 as u32 != 0 {
         format!("nested {}{what}", LIMITS[index].register.name)
     } else {
@@ -322,10 +330,15 @@ fn make_machine(input: &mut Input<'_>) -> Machine {
         *word = sane(index, *word);
     }
 
-    let mut facts = u32::from(input.byte())
+    let facts = u32::from(input.byte())
         | u32::from(input.byte()) << 8
         | u32::from(input.byte()) << 16
         | u32::from(input.byte()) << 24;
+    settle(machine, facts)
+}
+
+/// The machine with these facts, as far as they don't follow from others or from its registers.
+fn settle(mut machine: Machine, mut facts: u32) -> Machine {
     let mut rule = |fact: Fact, holds: bool| {
         facts = facts & !(fact as u32) | if holds { fact as u32 } else { 0 };
     };
@@ -382,56 +395,105 @@ fn make_machine(input: &mut Input<'_>) -> Machine {
     machine
 }
 
-fn fuzz(input: &mut Input<'_>) {
-    let machine = make_machine(input);
-    let facts = Facts::new(machine.facts, &machine);
+/// What a VM starts with.
+fn start(machine: &Machine) -> [u64; NUM_REGISTERS] {
+    let facts = Facts::new(machine.facts, machine);
 
     // SAFETY: It is as C has it.
-    unsafe { base_reset(&machine) };
-    let mut words = [0; NUM_REGISTERS];
-    for (index, word) in words.iter_mut().enumerate() {
-        *word = vm::highest(index, &facts);
+    unsafe { base_reset(machine) };
+    core::array::from_fn(|index| {
+        let word = vm::highest(index, &facts);
         // SAFETY: There are as many registers.
-        same(
-            AT_MOST,
+        let base = unsafe { base_get(index as u32) };
+        same(AT_MOST, index, machine, base, word);
+        word
+    })
+}
+
+/// What is left once it has run with an interrupt controller.
+fn run(machine: &Machine, irqchip: u32, words: &mut [u64; NUM_REGISTERS]) {
+    // SAFETY: No more is asked of it.
+    unsafe { base_run(irqchip) };
+    let has = match irqchip {
+        2 => Fact::VGIC_V3 as u32,
+        3 => Fact::VGIC_V5 as u32,
+        _ => 0,
+    };
+    let facts = Facts::new(machine.facts | has, machine);
+    for (index, word) in words.iter_mut().enumerate() {
+        *word = vm::with_irqchip(index, *word, &facts);
+    }
+    needs::clear(words, &facts);
+    for (index, word) in words.iter().enumerate() {
+        // SAFETY: There are as many registers.
+        let base = unsafe { base_get(index as u32) };
+        same("once it has run", index, machine, base, *word);
+    }
+}
+
+/// What userspace writes to a field of a register that is the same in both. Returns whether both
+/// can go on.
+fn write(
+    machine: &Machine,
+    words: &mut [u64; NUM_REGISTERS],
+    has_run: bool,
+    (index, field, value): (usize, &Field, u64),
+) -> bool {
+    let register = LIMITS[index].register;
+    let before = words[index];
+    let asked = field.put(before, value);
+    // SAFETY: There are as many registers.
+    let (base, after) = unsafe { (base_set(index as u32, asked), base_get(index as u32)) };
+    let facts = Facts::new(machine.facts, machine);
+    let ours = check::check(index, &facts, asked, has_run.then_some(before));
+    let verdict = match ours {
+        Ok(_) => 0,
+        Err(refusal) => errno(refusal.reason),
+    };
+    let is_named = value > 63 || field.named >> value & 1 != 0;
+    if let (Ok(word), false) = (ours, has_run) {
+        words[index] = word;
+    }
+    if excuse(register.name, field, machine).is_some() {
+        return true;
+    }
+    // Values without a name are refused, which is documented.
+    if !is_named && base == 0 && verdict != 0 {
+        // SAFETY: As above.
+        return unsafe { base_set(index as u32, before) } == 0;
+    }
+    if base != verdict {
+        differ(
+            &format!(
+                ".{}, written {value:#x} over {:#x}",
+                field.name,
+                field.get(before)
+            ),
             index,
-            &machine,
-            unsafe { base_get(index as u32) },
-            *word,
+            machine,
+            &base.to_string(),
+            &verdict.to_string(),
         );
     }
+    same("written", index, machine, after, words[index]);
+    true
+}
 
-    let mut now_facts = machine.facts;
+fn fuzz(input: &mut Input<'_>) {
+    let machine = make_machine(input);
+    let mut words = start(&machine);
     let mut has_run = false;
     for _ in 0..input.below(24) {
         if !has_run && input.one_in(16) {
-            let irqchip = input.below(4) as u32;
-            // SAFETY: No more is asked of it.
-            unsafe { base_run(irqchip) };
+            run(&machine, input.below(4) as u32, &mut words);
             has_run = true;
-            now_facts |= match irqchip {
-                2 => Fact::VGIC_V3 as u32,
-                3 => Fact::VGIC_V5 as u32,
-                _ => 0,
-            };
-            let facts = Facts::new(now_facts, &machine);
-            for (index, word) in words.iter_mut().enumerate() {
-                *word = vm::with_irqchip(index, *word, &facts);
-            }
-            needs::clear(&mut words, &facts);
-            for (index, word) in words.iter_mut().enumerate() {
-                // SAFETY: There are as many registers.
-                let base = unsafe { base_get(index as u32) };
-                same("once it has run", index, &machine, base, *word);
-            }
         }
 
         let index = input.below(NUM_REGISTERS);
         let register = LIMITS[index].register;
         let field = &register.fields[input.below(register.fields.len())];
         // SAFETY: There are as many registers.
-        let before = unsafe { base_get(index as u32) };
-        if before != words[index] {
+        if unsafe { base_get(index as u32) } != words[index] {
             continue;
         }
         let value = if input.one_in(8) {
@@ -439,44 +501,9 @@ fn fuzz(input: &mut Input<'_>) {
         } else {
             input.value(field)
         };
-        let asked = field.put(before, value);
-        // SAFETY: As above.
-        let (base, after) = unsafe { (base_set(index as u32, asked), base_get(index as u32)) };
-        let facts = Facts::new(machine.facts, &machine);
-        let ours = check::check(index, &facts, asked, has_run.then_some(words[index]));
-        let verdict = match ours {
-            Ok(_) => 0,
-            Err(refusal) => errno(refusal.reason),
-        };
-        let is_named = value > 63 || field.named >> value & 1 != 0;
-        if let (Ok(word), false) = (ours, has_run) {
-            words[index] = word;
+        if !write(&machine, &mut words, has_run, (index, field, value)) {
+            return;
         }
-        if excuse(register.name, field, &machine).is_some() {
-            continue;
-        }
-        // Values without a name are refused, which is documented.
-        if !is_named && base == 0 && verdict != 0 {
-            // SAFETY: As above.
-            if unsafe { base_set(index as u32, before) } != 0 {
-                return;
-            }
-            continue;
-        }
-        if base != verdict {
-            differ(
-                &format!(
-                    ".{}, written {value:#x} over {:#x}",
-                    field.name,
-                    field.get(before)
-                ),
-                index,
-                &machine,
-                &base.to_string(),
-                &verdict.to_string(),
-            );
-        }
-        same("written", index, &machine, after, words[index]);
     }
 }
 

@@ -8,6 +8,7 @@ static inline bool fuzz_flag(enum host_flag flag)
 	return fuzz_host.flags & BIT_ULL(flag);
 }
 
+u32 fuzz_identify(struct host *host);
 struct kvm_vcpu *fuzz_svm_load(void);
 struct kvm_vcpu *fuzz_vmx_load(void);
 void fuzz_svm_after_set_cpuid(struct kvm_vcpu *vcpu);

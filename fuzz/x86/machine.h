@@ -17,15 +17,17 @@
 #define MAX_KVM_WORDS		40
 #define MAX_ENTRIES		256
 
-/* Flags of a host, and of how a vendor module is configured. */
-enum host_flag {
-	HOST_SVM,		/* kvm-amd is loaded, else kvm-intel */
-	HOST_TDP, HOST_PMU, HOST_SMALLER_MAXPHYADDR, HOST_TSC_AUX, HOST_SCHED_INFO,
-	HOST_NESTED, HOST_NRIPS, HOST_TSC_SCALING, HOST_VLS, HOST_LBRV, HOST_GMET, HOST_VGIF,
-	HOST_VNMI, HOST_SEV, HOST_SEV_ES, HOST_SEV_SNP,
-	HOST_SGX, HOST_CET, HOST_UNRESTRICTED_GUEST, HOST_PT, HOST_PEBS, HOST_MEDIATED_PMU,
-	HOST_NO_ERRCODE_CC, HOST_INVPCID, HOST_XSAVES, HOST_RDTSCP, HOST_WAITPKG, HOST_DESC,
-};
+/* Flags of a host, and of how a vendor module is configured. SVM: it is kvm-amd, else kvm-intel. */
+#define HOST_FLAGS(X)									\
+	X(SVM)										\
+	X(TDP) X(PMU) X(SMALLER_MAXPHYADDR) X(TSC_AUX) X(SCHED_INFO)			\
+	X(NESTED) X(NRIPS) X(TSC_SCALING) X(VLS) X(LBRV) X(GMET) X(VGIF)		\
+	X(VNMI) X(SEV) X(SEV_ES) X(SEV_SNP)						\
+	X(SGX) X(CET) X(UNRESTRICTED_GUEST) X(PT) X(PEBS) X(MEDIATED_PMU)		\
+	X(NO_ERRCODE_CC) X(INVPCID) X(XSAVES) X(RDTSCP) X(WAITPKG) X(DESC)
+
+#define HOST_FLAG(name) HOST_##name,
+enum host_flag { HOST_FLAGS(HOST_FLAG) NR_HOST_FLAGS };
 
 /* A CPU, its kernel and its KVM, before a vendor module is loaded. */
 struct host {
@@ -80,6 +82,8 @@ struct kernel {
 	const char *name;
 	unsigned int nr_kernel_words, nr_feature_words, nr_kvm_words;
 	const __u32 *required;		/* bits that a kernel doesn't boot without */
+	/* What follows from CPUID; which feature words don't. */
+	__u32 (*identify)(struct host *host);
 	void (*load)(const struct host *host, struct support *support);
 	int (*get_cpuid)(struct kvm_cpuid2 *cpuid, struct kvm_cpuid_entry2 *entries,
 			 unsigned int type, __u32 *warnings);
