@@ -163,7 +163,8 @@ def kernel_flags(tree, out):
 
 
 def cut(tree, out, cuts):
-    """Functions, and what they need, out of files that are not compiled as a whole."""
+    """Functions, and what they need, out of files that are not compiled as a whole. Returns what isn't there."""
+    missing = set()
     for name, files in cuts.items():
         pieces = []
         for path, wanted in files.items():
@@ -175,11 +176,21 @@ def cut(tree, out, cuts):
                     end = next(n for n, line in enumerate(text) if n >= begin and line.startswith(what[1])) + 1
                 elif what in found:
                     begin, end = found[what][0]
+                elif "\n" in what:
+                    pieces.append(what)
+                    continue
                 else:
-                    pieces += [what] if "\n" in what else []
+                    missing.add(f"{path}: {what}")
                     continue
                 pieces += [f'#line {begin + 1} "{tree / path}"\n', *text[begin:end], "\n"]
         (out / name).write_text("".join(pieces))
+    return missing
+
+
+def must_be_somewhere(missing):
+    """A name that has gone everywhere would be compared no more."""
+    if missing:
+        raise Error(f"no kernel has these any more: {', '.join(sorted(missing))}")
 
 
 def required():
@@ -198,10 +209,10 @@ def vendors(tree):
 
 
 def build_kernel(tree, name):
-    """One object with all of a kernel's, and one global symbol."""
+    """One object with all of a kernel's, and one global symbol. Returns what the kernel lacks."""
     out = OUT / name
     out.mkdir(parents=True, exist_ok=True)
-    cut(tree, out, CUTS)
+    missing = cut(tree, out, CUTS)
     (out / "vendors.h").write_text(vendors(tree))
     flags = [*kernel_flags(tree, out), f"-DFUZZ_{name.upper()}", f"-DFUZZ_REQUIRED={required()}",
              "-include", FUZZ / "kernel.h"]
@@ -220,7 +231,7 @@ def build_kernel(tree, name):
     run(f"ld.lld{LLVM}", "-r", "-o", whole, *objects)
     run(f"llvm-objcopy{LLVM}", f"--keep-global-symbol={name}_kernel",
         "--keep-global-symbol=kvm_read_cpuid", whole)
-    return whole
+    return missing
 
 
 def build_core():
@@ -262,7 +273,7 @@ def build_arm64(base):
     """The unmodified kernel's C, and what our core is made with."""
     out = OUT / "arm64"
     (out / "rust/kernel").mkdir(parents=True, exist_ok=True)
-    cut(base, out, ARM64_CUTS)
+    must_be_somewhere(cut(base, out, ARM64_CUTS))
     (out / "asm").mkdir(exist_ok=True)
     (out / "asm/sysreg-defs.h").write_text(run("awk", "-f", base / "arch/arm64/tools/gen-sysreg.awk",
                                                base / "arch/arm64/tools/sysreg"))
@@ -358,8 +369,7 @@ def build(targets):
     run(RUSTC, "--edition", "2021", "-Adead_code", "-o", caps / "gen-header",
         LINUX / "arch/x86/kvm/caps/gen-header.rs", env=os.environ | {"OBJTREE": str(OUT / "rust")})
     (caps / "generated.h").write_text(run(caps / "gen-header"))
-    build_kernel(base, "base")
-    build_kernel(LINUX, "ours")
+    must_be_somewhere(build_kernel(base, "base") & build_kernel(LINUX, "ours"))
     for target in for_x86:
         link(target)
 
