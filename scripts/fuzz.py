@@ -427,19 +427,26 @@ def fuzz(target, options):
     """Whether the kernels are the same for as long as they were tried."""
     found = OUT / "found" / target
     found.mkdir(parents=True, exist_ok=True)
-    status, said, seconds = start(
-        OUT / target, f"-max_total_time={options.seconds}", f"-runs={options.runs}",
-        f"-artifact_prefix={found}/", corpus(target))
-    count = stats(said).get("number_of_executed_units", 0)
-    print(f"{target}: {count:,} executions in {seconds:.0f} s, {count / max(seconds, 1):,.0f} a second", flush=True)
+    # What was found before comes first: it is not forgotten until it is mended.
+    again = sorted(found.iterdir())
+    status, said, _ = start(OUT / target, *again) if again else (0, "", 0)
+    if status == 0:
+        for unit in again:
+            unit.rename(corpus(target) / unit.name)
+        status, said, seconds = start(
+            OUT / target, f"-max_total_time={options.seconds}", f"-runs={options.runs}",
+            f"-artifact_prefix={found}/", corpus(target))
+        count = stats(said).get("number_of_executed_units", 0)
+        print(f"{target}: {count:,} executions in {seconds:.0f} s, {count / max(seconds, 1):,.0f} a second",
+              flush=True)
     if status == 0:
         return True
     differences = re.findall(r"^(?:DIFFERENCE|host:).*", said, re.M)
-    unit = re.search(r"Test unit written to (\S+)", said)
+    unit = re.findall(r"(?:Test unit written to|Running:) (\S+)", said)
     print("\n".join(differences) or said[-2000:])
     if unit:
         show = "" if target == "idregs" else "FUZZ_SHOW=1 "
-        print(f"to see it again: {show}{OUT / target} {unit[1]}")
+        print(f"to see it again: {show}{OUT / target} {unit[-1]}")
     return False
 
 
