@@ -148,6 +148,7 @@ void same_state(void)
 	SAME(*a, *b, asks_for_xsaves);
 	SAME(*a, *b, dirty);
 	SAME(*a, *b, hyperv);
+	SAME(*a, *b, exceptions);
 }
 
 void get_cpuid2(uint32_t room)
@@ -230,3 +231,21 @@ bool set_cpuid2(bool old)
 	return judge(r, inits);
 }
 
+
+void same_exit(uint32_t function, uint32_t index)
+{
+	uint32_t regs[2][4];
+	int r[2], i;
+
+	for (i = 0; i < 2; i++) {
+		memset(regs[i], 0x5a, sizeof(regs[i]));
+		regs[i][0] = function;
+		regs[i][2] = index;
+		r[i] = kernels[i]->exit(regs[i]);
+	}
+	because("CPUID %#x.%#x", function, index);
+	SHOW("%s: %d\n", why, r[0]);
+	if (r[0] != r[1])
+		differ("whether the guest goes on", r[0], r[1]);
+	same_words("what a guest reads", regs[0], regs[1], 4);
+}

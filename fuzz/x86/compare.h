@@ -55,4 +55,7 @@ void get_cpuid2(uint32_t room);
 /* All that is derived from guest CPUID. */
 void same_state(void);
 
+/* A guest executes CPUID. */
+void same_exit(uint32_t function, uint32_t index);
+
 #endif

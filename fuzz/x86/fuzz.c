@@ -403,12 +403,19 @@ static void make_table(void)
 
 static void make_state(void)
 {
+	uint32_t how;
+
 	state.xcr0 = bits() & (host.xcr0 | 1);
 	state.xss = bits() & host.xss;
 	state.cr4 = take(4) | (uint64_t)take(1) << 32;
 	state.apic_base = take(2);
 	state.misc_enable = take(4);
-	state.tsx_ctrl = below(4);
+	how = take(1);
+	state.tsx_ctrl = how & 3;
+	state.faults = !(how >> 2 & 3);
+	state.cpl = how & 0x10 ? 3 : 0;
+	state.smm = how & 0x20;
+	state.skipped = !!(how >> 6);
 }
 
 static void make_vcpu(void)
@@ -442,14 +449,15 @@ static void emulate(void)
 		function = table[i].function + (one_in(4) ? 1 : 0);
 		index = one_in(2) ? index : table[i].index;
 	}
+	if (exits) {
+		same_exit(function, index);
+		return;
+	}
 	for (i = 0; i < 2; i++) {
 		memset(regs[i], 0x5a, sizeof(regs[i]));
 		regs[i][0] = function;
 		regs[i][2] = index;
-		if (exits)
-			kernels[i]->exit(regs[i]);
-		else
-			exact[i] = kernels[i]->cpuid(regs[i], exact_only);
+		exact[i] = kernels[i]->cpuid(regs[i], exact_only);
 	}
 	because("CPUID %#x.%#x", function, index);
 	SHOW("%s\n", why);

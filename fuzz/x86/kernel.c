@@ -93,7 +93,18 @@ int kvm_msr_read(struct kvm_vcpu *vcpu, u32 index, u64 *data)
 
 int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu)
 {
-	return 1;
+	return state.skipped;
+}
+
+void kvm_queue_exception_e(struct kvm_vcpu *vcpu, unsigned int nr, u32 error_code)
+{
+	seen.exceptions = (seen.exceptions & ~0xffff) + 0x10000 + (nr << 8 | error_code);
+}
+
+int fuzz_get_cpl(struct kvm_vcpu *vcpu) __asm__("__SCT__kvm_x86_get_cpl");
+int fuzz_get_cpl(struct kvm_vcpu *vcpu)
+{
+	return state.cpl;
 }
 
 void fuzz_after_set_cpuid(struct kvm_vcpu *vcpu) __asm__("__SCT__kvm_x86_vcpu_after_set_cpuid");
@@ -192,6 +203,10 @@ static void change(const struct vcpu_state *new)
 	vcpu->arch.ia32_misc_enable_msr = new->misc_enable;
 	vcpu->arch.last_vmentry_cpu = new->has_run ? 0 : -1;
 	vcpu->arch.cpuid_dynamic_bits_dirty = true;
+	vcpu->arch.hflags = new->smm ? HF_SMM_MASK : 0;
+	/* Intel's and AMD's. */
+	vcpu->arch.msr_misc_features_enables = new->faults ? MSR_MISC_FEATURES_ENABLES_CPUID_FAULT : 0;
+	vcpu->arch.msr_hwcr = new->faults && fuzz_flag(HOST_SVM) ? MSR_K7_HWCR_CPUID_USER_DIS : 0;
 }
 
 static void create(const struct vcpu_state *new)
@@ -258,18 +273,26 @@ static bool emulate_cpuid(u32 *regs, bool exact_only)
 	return kvm_cpuid(vcpu, &regs[0], &regs[1], &regs[2], &regs[3], exact_only);
 }
 
-static void exit_for_cpuid(u32 *regs)
+static int exit_for_cpuid(u32 *regs)
 {
+#ifdef FUZZ_FASTPATH
+	fastpath_t fast;
+#endif
+	int r;
+
 	vcpu->arch.regs[VCPU_REGS_RAX] = regs[0];
 	vcpu->arch.regs[VCPU_REGS_RCX] = regs[2];
 #ifdef FUZZ_FASTPATH
-	if (handle_fastpath_cpuid(vcpu) == EXIT_FASTPATH_NONE)
+	fast = handle_fastpath_cpuid(vcpu);
+	r = fast == EXIT_FASTPATH_NONE ? kvm_emulate_cpuid(vcpu) : fast == EXIT_FASTPATH_REENTER_GUEST;
+#else
+	r = kvm_emulate_cpuid(vcpu);
 #endif
-		kvm_emulate_cpuid(vcpu);
 	regs[0] = vcpu->arch.regs[VCPU_REGS_RAX];
 	regs[1] = vcpu->arch.regs[VCPU_REGS_RBX];
 	regs[2] = vcpu->arch.regs[VCPU_REGS_RCX];
 	regs[3] = vcpu->arch.regs[VCPU_REGS_RDX];
+	return r;
 }
 
 static void look(struct seen *out)

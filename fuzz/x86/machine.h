@@ -62,6 +62,10 @@ struct vcpu_state {
 	int xfd_error;			/* of who enables dynamic components */
 	int hyperv_error;		/* of who allocates Hyper-V's context */
 	bool hlt_in_guest, tdx, apic, has_run;
+	/* When a guest executes CPUID. */
+	bool faults, smm;
+	__u8 cpl;
+	int skipped;			/* of who skips the instruction, and may have to tell userspace */
 };
 
 /* What follows from guest CPUID. */
@@ -76,6 +80,7 @@ struct seen {
 	__u32 amd_compatible, asks_for_xsaves, dirty;
 	__u32 hyperv;			/* whether Hyper-V is there */
 	__u32 hyperv_inits;		/* how often its context was allocated */
+	__u32 exceptions;		/* that were queued: how many, and the last one */
 };
 
 struct kernel {
@@ -93,7 +98,7 @@ struct kernel {
 	int (*set_cpuid2)(struct kvm_cpuid_entry2 *entries, __u32 nent);
 	int (*get_cpuid2)(struct kvm_cpuid_entry2 *entries, __u32 *nent);
 	bool (*cpuid)(__u32 *regs, bool exact_only);
-	void (*exit)(__u32 *regs);	/* as a guest has it */
+	int (*exit)(__u32 *regs);	/* as a guest has it */
 	void (*look)(struct seen *seen);
 };
 

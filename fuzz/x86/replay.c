@@ -146,8 +146,6 @@ static void look_at_kvm(void)
 /* Guest CPUID is what KVM supports, and then all that the CPU has. */
 static void run(void)
 {
-	uint32_t regs[2][4];
-
 	same_support();
 	memset(got, 0, sizeof(got));
 	same_cpuid(KVM_GET_EMULATED_CPUID, MAX_ENTRIES);
@@ -158,6 +156,7 @@ static void run(void)
 	memset(&state, 0, sizeof(state));
 	state.apic = true;
 	state.xcr0 = host.xcr0;
+	state.skipped = 1;
 	create_vcpu();
 	for (int pass = 0; pass < 2; pass++) {
 		nent = pass ? cpu.nr : nr_got;
@@ -177,16 +176,8 @@ static void run(void)
 			return;
 		same_state();
 		get_cpuid2(MAX_ENTRIES);
-		for (uint32_t i = 0; i < nent; i++) {
-			for (int k = 0; k < 2; k++) {
-				memset(regs[k], 0, sizeof(regs[k]));
-				regs[k][0] = table[i].function;
-				regs[k][2] = table[i].index;
-				kernels[k]->exit(regs[k]);
-			}
-			because("CPUID %#x.%#x", table[i].function, table[i].index);
-			same_words("what a guest reads", regs[0], regs[1], 4);
-		}
+		for (uint32_t i = 0; i < nent; i++)
+			same_exit(table[i].function, table[i].index);
 	}
 }
 

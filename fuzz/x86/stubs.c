@@ -5,13 +5,11 @@
 #define NEVER(name)	void name(void); void name(void) { abort(); }
 #define DATA(name)	char name[64];
 
-NEVER(kvm_queue_exception_e)
 NEVER(kvm_put_guest_caps)
 NEVER(kvmemdup)
 NEVER(__kmalloc_cache_noprof)
 NEVER(kvfree)
 NEVER(preempt_schedule_thunk)
-NEVER(__SCT__kvm_x86_get_cpl)
 NEVER(__SCT__kvm_x86_cache_reg)
 DATA(__SCK__kvm_x86_get_cpl)
 DATA(__SCK__kvm_x86_cache_reg)
