@@ -49,6 +49,7 @@ static const char *const groups[] = {
 };
 enum { OWN, BUGS, XCR0, XSS, DYNAMIC, LEVELS };
 enum { NONE, ALL, ONE, ALL_BUT };
+static const uint64_t switches = (1ull << NR_HOST_FLAGS) - (1 << (HOST_SVM + 1));
 
 static char variant[200];
 static unsigned long variants, differences;
@@ -75,7 +76,7 @@ static void make_host(const struct host *known, uint32_t unsaid, bool is_svm, un
 		      unsigned int flag)
 {
 	static const char *const words[] = { "nothing", "all", "only ", "all but " };
-	const uint64_t switches = (1ull << NR_HOST_FLAGS) - (1 << (HOST_SVM + 1)), bit = 1ull << flag;
+	const uint64_t bit = 1ull << flag;
 	int length;
 
 	host = *known;
@@ -188,6 +189,32 @@ static void compare(void)
 		run();
 }
 
+/*
+ * A kernel may have set or cleared what CPUID says otherwise: bit by bit, and what gets nearer to the host
+ * that KVM there is on stays so.
+ */
+static void look_around(void)
+{
+	const unsigned int nr_words = base_kernel.nr_kernel_words;
+
+	snprintf(variant, sizeof(variant), "near %s", nearest.variant);
+	for (unsigned int bit = 0; bit < 32 * nr_words; bit++) {
+		if (bit / 32 < base_kernel.nr_feature_words && base_kernel.required[bit / 32] & 1u << bit % 32)
+			continue;
+		host = nearest.host;
+		host.words[bit / 32] ^= 1u << bit % 32;
+		compare();
+	}
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		host = nearest.host;
+		host.flags ^= 1ull << bit & switches;
+		compare();
+		host = nearest.host;
+		host.xcr0 &= ~(1ull << bit);
+		compare();
+	}
+}
+
 static void replay(bool is_svm)
 {
 	struct host known;
@@ -203,31 +230,12 @@ static void replay(bool is_svm)
 			}
 		}
 	}
-}
-
-/*
- * The host that KVM there is on is near one of these: bit by bit, as long as it gets nearer, of what
- * CPUID doesn't say, and of what the kernel there may have set or cleared.
- */
-static void approach(void)
-{
-	const unsigned int nr_words = base_kernel.nr_kernel_words;
-
-	snprintf(variant, sizeof(variant), "near %s", nearest.variant);
-	for (unsigned int word = 0; word < nr_words + 2; word++) {
-		for (unsigned int bit = 0; bit < (word < nr_words ? 32 : 64); bit++) {
-			host = nearest.host;
-			if (word < nr_words)
-				host.words[word] ^= 1u << bit;
-			else if (word == nr_words && bit > HOST_SVM && bit < NR_HOST_FLAGS)
-				host.flags ^= 1ull << bit;
-			else if (host.xcr0 & 1ull << bit)
-				host.xcr0 ^= 1ull << bit;
-			else
-				continue;
-			compare();
-		}
-	}
+	if (kvm.nr)
+		return;
+	make_host(&known, unsaid, is_svm, (1 << ARRAY_SIZE(groups)) - 1, ALL, 0);
+	nearest.host = host;
+	strcpy(nearest.variant, variant);
+	look_around();
 }
 
 /* The cores are those that are fuzzed. */
@@ -260,7 +268,7 @@ int main(void)
 			replay(is_svm);
 	}
 	if (kvm.nr) {
-		approach();
+		look_around();
 		printf("KVM there: %u bits other than the unmodified C's, %s%s%s\n", nearest.bits, nearest.variant,
 		       nearest.bits ? ": " : "", nearest.first);
 	}
