@@ -136,7 +136,8 @@ documentation() {
 	rm -rf "$LAB/build/docs/Documentation"
 	kmake "$LAB" docs x86 htmldocs RUSTDOC= SPHINXDIRS=virt/kvm >"$log" 2>&1 || { tail -n 20 "$log"; return 1; }
 	[ -s "$LAB/build/docs/Documentation/output/virt/kvm/x86/guest-caps.html" ] || return
-	! grep -E 'WARNING|ERROR' "$log"
+	# It has no drawings that graphviz would be needed for.
+	! { grep -E 'WARNING|ERROR' "$log" | grep -v 'dot(1) not found'; }
 }
 
 again=$LAB/build/again
