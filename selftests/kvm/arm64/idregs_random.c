@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Say what KVM makes of random writes to ID registers, each behind those before it: VMs of all kinds,
- * with up to sixteen writes each, a line for each:
+ * Say what KVM makes of random writes to ID registers, each behind those before it: VMs of all
+ * kinds, with up to sixteen writes each, a line for each:
  *
  *	random VM KIND REGISTER DIGITS ERROR CHANGE
  *
- * DIGITS are the hexadecimal digits in which the value written is not the one that was there, a bit each,
- * and CHANGE what is not as written when it is read back; and then, once the VM has run,
+ * DIGITS are the hexadecimal digits in which the value written is not the one that was there, a
+ * bit each, and CHANGE what is not as written when it is read back; and then, once the VM has run,
  *
  *	random VM KIND runs 0 0 CHANGE
  *
@@ -61,8 +61,9 @@ static void try_vm(unsigned long n, const struct id_vm *config)
 		u64 value = any_value(word);
 		int error = __vcpu_set_reg(vcpu, id_reg(i), value) ? errno : 0;
 
-		printf("random %lu %s %s %x %d %lx\n", n, config->name, id_regs[i].name, digits(word ^ value),
-		       error, error ? 0 : vcpu_get_reg(vcpu, id_reg(i)) ^ value);
+		printf("random %lu %s %s %x %d %lx\n", n, config->name, id_regs[i].name,
+		       digits(word ^ value), error,
+		       error ? 0 : vcpu_get_reg(vcpu, id_reg(i)) ^ value);
 	}
 	id_vm_read(config, vm, vcpu, values);
 	for (int i = 0; i < NUM_ID_REGS; i++)

@@ -32,10 +32,11 @@ static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS])
 	return vm;
 }
 
-static void soak_vcpu(struct kvm_vcpu *vcpu)
+static void soak_vcpu(void *of)
 {
 	static __thread struct kvm_guest_cap caps[ID_MAX_CAPS];
 	struct kvm_vcpu_init init = {};
+	struct kvm_vcpu *vcpu = of;
 	int i = soak_below(NUM_ID_REGS);
 	u32 nr = ID_MAX_CAPS;
 	u64 value = 0;
@@ -55,18 +56,20 @@ static void soak_vcpu(struct kvm_vcpu *vcpu)
 		guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
 		break;
 	default:
-		/* Without memory the guest's first instruction exits; nothing can be set from then on. */
+		/* It has no memory to run from; and not much can be set once it has run. */
+		vcpu->run->immediate_exit = 1;
 		if (!soak_below(16))
-			_vcpu_run(vcpu);
+			ioctl(vcpu->fd, KVM_RUN, NULL);
 	}
 }
 
-static void soak_vm(struct kvm_vm *vm)
+static void soak_vm(void *of)
 {
 	static __thread struct kvm_guest_cap caps[ID_MAX_CAPS];
 	static __thread struct kvm_guest_caps_reg asked[NUM_ID_REGS];
 	static __thread u64 masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
 	struct reg_mask_range range = { .addr = (u64)masks };
+	struct kvm_vm *vm = of;
 	u32 nr = ID_MAX_CAPS;
 
 	for (int i = 0; i < NUM_ID_REGS; i++)

@@ -25,15 +25,20 @@ static inline void fail_nth_configure(const char *what, const char *value)
 	TEST_ASSERT(!fclose(file), "can't write %s", path);
 }
 
-/* An error that the call has for faults, besides ENOMEM and EFAULT. */
-static int fail_nth_other;
+/* A call that is repeated, with a first, a second ... fault, until there is none any more. */
+struct fail_nth {
+	int fd;
+	int other;		/* an error for faults, besides ENOMEM and EFAULT */
+	const char *what;
+	unsigned int nth, nr_errors;
+	bool has_failed;
+};
 
-/* Returns a file for the calling thread; skips the test without a kernel that makes faults. */
-static inline int fail_nth_open(void)
+/* For the calling thread; skips the test without a kernel that makes faults. */
+static inline void fail_nth_open(struct fail_nth *f)
 {
-	int fd = open("/proc/thread-self/fail-nth", O_RDWR);
-
-	TEST_REQUIRE(fd >= 0);
+	f->fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	TEST_REQUIRE(f->fd >= 0);
 	/* Those that may sleep fail as well, and nobody is told. */
 	fail_nth_configure("failslab/ignore-gfp-wait", "N");
 	fail_nth_configure("failslab/verbose", "0");
@@ -42,7 +47,6 @@ static inline int fail_nth_open(void)
 	fail_nth_configure("fail_page_alloc/min-order", "0");
 	fail_nth_configure("fail_page_alloc/verbose", "0");
 	fail_nth_configure("fail_usercopy/verbose", "0");
-	return fd;
 }
 
 static inline void fail_nth_write(int fd, unsigned int nth)
@@ -53,44 +57,43 @@ static inline void fail_nth_write(int fd, unsigned int nth)
 	TEST_ASSERT(pwrite(fd, text, len, 0) == len, "can't write fail-nth");
 }
 
-/* Whether the fault happened. */
-static inline bool fail_nth_end(int fd)
+static inline void fail_nth_begin(struct fail_nth *f, const char *what)
 {
-	char text[16] = {};
-	bool has_failed;
-
-	/* What is left may be the copy of this very text. */
-	has_failed = pread(fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
-	fail_nth_write(fd, 0);
-	return has_failed;
+	f->what = what;
+	f->nth = 0;
+	f->nr_errors = 0;
+	f->has_failed = true;
 }
 
-/*
- * Repeat @call, an expression that is negative on errors, with a first, a second ... fault, until there is
- * none any more; each time @check follows, which sees the call's result in @ret, and errno.
- */
-#define for_each_fault(fd, what, call, check)						\
-do {											\
-	unsigned int __nth = 0, __nr_errors = 0;					\
-	bool __has_failed;								\
-	int __errno;									\
-	long ret;									\
-											\
-	do {										\
-		fail_nth_write(fd, ++__nth);						\
-		ret = (call);								\
-		__errno = errno;							\
-		__has_failed = fail_nth_end(fd);					\
-		__nr_errors += ret < 0;							\
-		TEST_ASSERT(ret >= 0 || __has_failed, "%s: errno %d without a fault",	\
-			    what, __errno);						\
-		TEST_ASSERT(ret >= 0 || __errno == ENOMEM || __errno == EFAULT ||	\
-			    __errno == fail_nth_other,					\
-			    "%s: errno %d for fault %u", what, __errno, __nth);		\
-		check;									\
-	} while (__has_failed);								\
-	ksft_print_msg("%s: %u faults, %u errors\n", what, __nth - 1, __nr_errors);	\
-	TEST_ASSERT(__nth > 1, "%s: nothing that could fail", what);			\
-} while (0)
+/* Whether there may be another one, which the next call has. */
+static inline bool fail_nth_next(struct fail_nth *f)
+{
+	if (!f->has_failed) {
+		ksft_print_msg("%s: %u faults, %u errors\n", f->what, f->nth - 1, f->nr_errors);
+		TEST_ASSERT(f->nth > 1, "%s: nothing that could fail", f->what);
+		return false;
+	}
+	fail_nth_write(f->fd, ++f->nth);
+	return true;
+}
+
+/* @ret is the call itself, negative on errors.  Returns whether it succeeded. */
+static inline bool fail_nth_end(struct fail_nth *f, long ret)
+{
+	int error = errno;
+	char text[16] = {};
+
+	/* What is left may be the copy of this very text. */
+	f->has_failed = pread(f->fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
+	fail_nth_write(f->fd, 0);
+	if (ret >= 0)
+		return true;
+
+	f->nr_errors++;
+	TEST_ASSERT(f->has_failed, "%s: errno %d without a fault", f->what, error);
+	TEST_ASSERT(error == ENOMEM || error == EFAULT || error == f->other,
+		    "%s: errno %d for fault %u", f->what, error, f->nth);
+	return false;
+}
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Everything at once, for as long as it is wanted: threads of VMs' own set and run vCPUs, others ask
- * what VMs can have and read debugfs, while VMs come and go.  The kernel is what is tested: one with
- * KASAN, lockdep and the like.
+ * Everything at once, for as long as it is wanted: threads of VMs' own set and run vCPUs, others
+ * ask what VMs can have and read debugfs, while VMs come and go.  The kernel is what is tested:
+ * one with KASAN, lockdep and the like.
  */
 #ifndef SELFTEST_KVM_GUEST_CAPS_SOAK_H
 #define SELFTEST_KVM_GUEST_CAPS_SOAK_H
@@ -26,8 +26,8 @@ static struct {
 
 /* What an architecture has. */
 static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS]);
-static void soak_vcpu(struct kvm_vcpu *vcpu);
-static void soak_vm(struct kvm_vm *vm);
+static void soak_vcpu(void *vcpu);
+static void soak_vm(void *vm);
 static const char *const soak_files[];
 static const int soak_nr_files;
 
@@ -52,15 +52,30 @@ static u64 soak_now_ms(void)
 	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 }
 
-#define soak_thread(name, type, step, end, count)			\
-static void *name(void *of)						\
-{									\
-	soak_seed = ((u64)of ^ soak_now_ms() << 20) | 1;		\
-	while (!READ_ONCE(end)) {					\
-		step((type *)of);					\
-		__atomic_fetch_add(&soak_count.count, 1, __ATOMIC_RELAXED);	\
-	}								\
-	return NULL;							\
+/* A thread does the same again and again, to what it is about. */
+struct soak_thread {
+	pthread_t thread;
+	void (*step)(void *of);
+	void *of;
+	bool *end;
+	u64 *count;
+};
+
+static void *soak_run(void *arg)
+{
+	struct soak_thread *t = arg;
+
+	soak_seed = ((u64)t ^ soak_now_ms() << 20) | 1;
+	while (!READ_ONCE(*t->end)) {
+		t->step(t->of);
+		__atomic_fetch_add(t->count, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void soak_start(struct soak_thread *t)
+{
+	TEST_ASSERT(!pthread_create(&t->thread, NULL, soak_run, t), "pthread_create");
 }
 
 /* A file of whichever VM has that number now, if any; now and then it is kept open for a while. */
@@ -89,57 +104,58 @@ static void soak_read(void *unused)
 	kept = fd;
 }
 
-soak_thread(soak_vcpu_thread, struct kvm_vcpu, soak_vcpu, soak_vm_ends, vcpu_calls)
-soak_thread(soak_vm_thread, struct kvm_vm, soak_vm, soak_vm_ends, vm_calls)
-soak_thread(soak_read_thread, void, soak_read, soak_ends, reads)
-
-static void *soak_vms_thread(void *number)
+/* A VM, from its beginning to its end. */
+static void soak_vms(void *unused)
 {
-	soak_seed = (u64)number << 32 | soak_now_ms() | 1;
-	while (!READ_ONCE(soak_ends)) {
-		struct kvm_vcpu *vcpus[SOAK_VCPUS];
-		pthread_t threads[SOAK_VCPUS + 1];
-		struct kvm_vm *vm = soak_create_vm(vcpus);
-		int nr = 0;
+	struct soak_thread threads[SOAK_VCPUS + 1];
+	struct kvm_vcpu *vcpus[SOAK_VCPUS];
+	struct kvm_vm *vm = soak_create_vm(vcpus);
 
-		WRITE_ONCE(soak_vm_ends, false);
-		for (; nr < SOAK_VCPUS; nr++)
-			pthread_create(&threads[nr], NULL, soak_vcpu_thread, vcpus[nr]);
-		pthread_create(&threads[nr++], NULL, soak_vm_thread, vm);
-		usleep(soak_below(SOAK_VM_MS * 1000));
-		WRITE_ONCE(soak_vm_ends, true);
-		while (nr)
-			pthread_join(threads[--nr], NULL);
-		kvm_vm_free(vm);
-		soak_count.vms++;
+	WRITE_ONCE(soak_vm_ends, false);
+	for (int i = 0; i <= SOAK_VCPUS; i++) {
+		bool is_vcpu = i < SOAK_VCPUS;
+
+		threads[i] = (struct soak_thread) {
+			.step = is_vcpu ? soak_vcpu : soak_vm,
+			.of = is_vcpu ? (void *)vcpus[i] : (void *)vm,
+			.end = &soak_vm_ends,
+			.count = is_vcpu ? &soak_count.vcpu_calls : &soak_count.vm_calls,
+		};
+		soak_start(&threads[i]);
 	}
-	return NULL;
+	usleep(soak_below(SOAK_VM_MS * 1000));
+	WRITE_ONCE(soak_vm_ends, true);
+	for (int i = 0; i <= SOAK_VCPUS; i++)
+		pthread_join(threads[i].thread, NULL);
+	kvm_vm_free(vm);
 }
 
 /* usage: PROGRAM SECONDS */
 static int soak_main(int argc, char **argv)
 {
-	u64 seconds = argc > 1 ? strtoull(argv[1], NULL, 0) : 10;
-	u64 end = soak_now_ms() + seconds * 1000;
+	struct soak_thread vms = {
+		.step = soak_vms, .end = &soak_ends, .count = &soak_count.vms,
+	}, reader = {
+		.step = soak_read, .end = &soak_ends, .count = &soak_count.reads,
+	}, readers[2] = { reader, reader };
 	/* Nobody unloads the module meanwhile. */
 	int kvm = open_kvm_dev_path_or_exit();
-	pthread_t vms, readers[2];
 
-	pthread_create(&vms, NULL, soak_vms_thread, NULL);
-	for (int i = 0; i < ARRAY_SIZE(readers); i++)
-		pthread_create(&readers[i], NULL, soak_read_thread, (void *)(long)(i + 1));
-	while (soak_now_ms() < end)
-		usleep(100000);
+	soak_start(&vms);
+	soak_start(&readers[0]);
+	soak_start(&readers[1]);
+	sleep(argc > 1 ? atoi(argv[1]) : 10);
 	WRITE_ONCE(soak_ends, true);
-	pthread_join(vms, NULL);
-	for (int i = 0; i < ARRAY_SIZE(readers); i++)
-		pthread_join(readers[i], NULL);
+	pthread_join(vms.thread, NULL);
+	pthread_join(readers[0].thread, NULL);
+	pthread_join(readers[1].thread, NULL);
+	close(kvm);
+
 	printf("soak: %llu VMs, %llu calls of vCPUs, %llu of VMs, %llu reads of debugfs\n",
 	       (unsigned long long)soak_count.vms, (unsigned long long)soak_count.vcpu_calls,
 	       (unsigned long long)soak_count.vm_calls, (unsigned long long)soak_count.reads);
-	TEST_ASSERT(soak_count.vms && soak_count.vcpu_calls && soak_count.vm_calls && soak_count.reads,
-		    "some did nothing");
-	close(kvm);
+	TEST_ASSERT(soak_count.vms && soak_count.vcpu_calls, "VMs did nothing");
+	TEST_ASSERT(soak_count.vm_calls && soak_count.reads, "nobody asked");
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 static struct kvm_guest_cap *caps, *expected;
 static struct kvm_cpuid2 *small, *large, *got;
 static const struct kvm_cpuid2 *has;
+static struct fail_nth fault;
 
 static void guest_code(void)
 {
@@ -57,12 +58,14 @@ static long set(struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *table)
 	return ret;
 }
 
-static int query(int fd, u32 op, const struct kvm_cpuid2 *asked)
+/* The vCPU has one table, and is to have another one. */
+static void test_set(const char *what, struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *table)
 {
-	u32 nr = MAX_CAPS;
-
-	memset(caps, 0, MAX_CAPS * sizeof(*caps));
-	return guest_caps_query(fd, op, asked ? asked->entries : NULL, asked ? asked->nent : 0, caps, &nr);
+	fail_nth_begin(&fault, what);
+	while (fail_nth_next(&fault)) {
+		fail_nth_end(&fault, set(vcpu, table));
+		check(vcpu);
+	}
 }
 
 static int get_cpuid(int fd, unsigned long cmd)
@@ -72,17 +75,8 @@ static int get_cpuid(int fd, unsigned long cmd)
 	return ioctl(fd, cmd, got);
 }
 
-static void test_queries(int fault, const char *what, int fd, u32 op, const struct kvm_cpuid2 *asked)
-{
-	u32 nr = guest_caps_query_all(fd, op, asked ? asked->entries : NULL,
-				      asked ? asked->nent : 0, expected, MAX_CAPS);
-
-	for_each_fault(fault, what, query(fd, op, asked),
-		       TEST_ASSERT(ret || !memcmp(caps, expected, nr * sizeof(*caps)),
-				   "%s: other records", what));
-}
-
-static void test_get(int fault, const char *what, int fd, unsigned long cmd)
+/* What is told is whole. */
+static void test_get(const char *what, int fd, unsigned long cmd)
 {
 	struct kvm_cpuid2 *whole = allocate_kvm_cpuid2(MAX_ENTRIES);
 	size_t size;
@@ -90,33 +84,69 @@ static void test_get(int fault, const char *what, int fd, unsigned long cmd)
 	TEST_ASSERT(!get_cpuid(fd, cmd), "%s", what);
 	size = kvm_cpuid2_size(got->nent);
 	memcpy(whole, got, size);
-	for_each_fault(fault, what, get_cpuid(fd, cmd),
-		       TEST_ASSERT(ret || !memcmp(got, whole, size), "%s: other entries", what));
+	fail_nth_begin(&fault, what);
+	while (fail_nth_next(&fault)) {
+		if (fail_nth_end(&fault, get_cpuid(fd, cmd)))
+			TEST_ASSERT(!memcmp(got, whole, size), "%s: other entries", what);
+	}
 	free(whole);
 }
 
-static int read_debugfs(struct kvm_vm *vm)
+static void test_query(const char *what, int fd, u32 op, const struct kvm_cpuid2 *asked)
+{
+	const void *entries = asked ? asked->entries : NULL;
+	u32 nent = asked ? asked->nent : 0;
+	u32 all = guest_caps_query_all(fd, op, entries, nent, expected, MAX_CAPS);
+
+	fail_nth_begin(&fault, what);
+	while (fail_nth_next(&fault)) {
+		u32 nr = MAX_CAPS;
+
+		memset(caps, 0, MAX_CAPS * sizeof(*caps));
+		if (fail_nth_end(&fault, guest_caps_query(fd, op, entries, nent, caps, &nr)))
+			TEST_ASSERT(nr == all && !memcmp(caps, expected, nr * sizeof(*caps)),
+				    "%s: other records", what);
+	}
+}
+
+static void test_debugfs(struct kvm_vm *vm)
 {
 	char path[96], text[64];
-	int fd, ret;
+	int fd;
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/vcpu0/guest_caps", getpid(), vm->fd);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	ret = read(fd, text, sizeof(text));
-	TEST_ASSERT(!close(fd), "close");
-	return ret;
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/vcpu0/guest_caps", getpid(),
+		 vm->fd);
+	fail_nth_begin(&fault, "debugfs");
+	while (fail_nth_next(&fault)) {
+		fd = open(path, O_RDONLY);
+		fail_nth_end(&fault, fd < 0 ? fd : read(fd, text, sizeof(text)));
+		close(fd);
+	}
+}
+
+static void test_create_vcpu(void)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	int nr = 0, fd;
+
+	fail_nth_begin(&fault, "KVM_CREATE_VCPU");
+	while (fail_nth_next(&fault)) {
+		fd = ioctl(vm->fd, KVM_CREATE_VCPU, nr);
+		if (fail_nth_end(&fault, fd)) {
+			close(fd);
+			nr++;
+		}
+	}
+	kvm_vm_free(vm);
 }
 
 int main(void)
 {
 	const struct kvm_cpuid2 *supported = kvm_get_supported_cpuid();
-	int fault = fail_nth_open();
 	struct kvm_vcpu *vcpu;
-	struct kvm_vm *vm, *barebones;
-	int nr_vcpus = 0, fd;
+	struct kvm_vm *vm;
 
+	fail_nth_open(&fault);
 	caps = calloc(MAX_CAPS, sizeof(*caps));
 	expected = calloc(MAX_CAPS, sizeof(*expected));
 	TEST_ASSERT(caps && expected, "no memory");
@@ -138,33 +168,30 @@ int main(void)
 	for (int i = 0; i < 2; i++) {
 		struct kvm_cpuid2 *table = i ? small : large;
 
-		TEST_ASSERT(!set(vcpu, table) && !get_cpuid(vcpu->fd, KVM_GET_CPUID2), "KVM_SET_CPUID2");
+		TEST_ASSERT(!set(vcpu, table), "KVM_SET_CPUID2");
+		TEST_ASSERT(!get_cpuid(vcpu->fd, KVM_GET_CPUID2), "KVM_GET_CPUID2");
 		memcpy(table, got, kvm_cpuid2_size(got->nent));
 	}
 
-	for_each_fault(fault, "KVM_SET_CPUID2, 256 entries", set(vcpu, large), check(vcpu));
-	for_each_fault(fault, "KVM_SET_CPUID2", set(vcpu, small), check(vcpu));
-	test_get(fault, "KVM_GET_CPUID2", vcpu->fd, KVM_GET_CPUID2);
-	test_get(fault, "KVM_GET_SUPPORTED_CPUID", vm->kvm_fd, KVM_GET_SUPPORTED_CPUID);
+	test_set("KVM_SET_CPUID2, 256 entries", vcpu, large);
+	test_set("KVM_SET_CPUID2", vcpu, small);
+	test_get("KVM_GET_CPUID2", vcpu->fd, KVM_GET_CPUID2);
+	test_get("KVM_GET_SUPPORTED_CPUID", vm->kvm_fd, KVM_GET_SUPPORTED_CPUID);
 	/* Padding that can't be read is taken for wrong. */
-	fail_nth_other = EINVAL;
-	test_get(fault, "KVM_GET_EMULATED_CPUID", vm->kvm_fd, KVM_GET_EMULATED_CPUID);
-	fail_nth_other = 0;
-	test_queries(fault, "KVM_GUEST_CAPS, list", vm->fd, KVM_GUEST_CAPS_LIST, NULL);
-	test_queries(fault, "KVM_GUEST_CAPS, check", vm->fd, KVM_GUEST_CAPS_CHECK, large);
-	test_queries(fault, "KVM_GUEST_CAPS, read", vcpu->fd, KVM_GUEST_CAPS_READ, NULL);
-	for_each_fault(fault, "debugfs", read_debugfs(vm), );
+	fault.other = EINVAL;
+	test_get("KVM_GET_EMULATED_CPUID", vm->kvm_fd, KVM_GET_EMULATED_CPUID);
+	fault.other = 0;
+	test_query("KVM_GUEST_CAPS, list", vm->fd, KVM_GUEST_CAPS_LIST, NULL);
+	test_query("KVM_GUEST_CAPS, check", vm->fd, KVM_GUEST_CAPS_CHECK, large);
+	test_query("KVM_GUEST_CAPS, read", vcpu->fd, KVM_GUEST_CAPS_READ, NULL);
+	test_debugfs(vm);
 
 	/* The same again, when it is all that is accepted. */
 	vcpu_run(vcpu);
-	for_each_fault(fault, "KVM_SET_CPUID2 after KVM_RUN", set(vcpu, small),
-		       check(vcpu));
+	test_set("KVM_SET_CPUID2 after KVM_RUN", vcpu, small);
 	vcpu_run(vcpu);
-
-	barebones = vm_create_barebones();
-	for_each_fault(fault, "KVM_CREATE_VCPU", fd = ioctl(barebones->fd, KVM_CREATE_VCPU, nr_vcpus),
-		       if (ret >= 0) { close(fd); nr_vcpus++; });
-	kvm_vm_free(barebones);
 	kvm_vm_free(vm);
+
+	test_create_vcpu();
 	return 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Say what KVM makes of random tables of CPUID entries: errors, the tables that vCPUs have, and what
- * follows from these for CR4, EFER, XCR0 and MSRs.  Two kernels that say the same do the same.  On a
- * line, a digest of several tables:
+ * Say what KVM makes of random tables of CPUID entries: errors, the tables that vCPUs have, and
+ * what follows from these for CR4, EFER, XCR0 and MSRs.  Two kernels that say the same do the same.
+ * On a line, a digest of several tables:
  *
  *	random FIRST DIGEST
  *
@@ -144,7 +144,8 @@ int main(int argc, char **argv)
 		for (unsigned long i = 0; i < TABLES_OF_A_VM; i++) {
 			try_table(vcpu, table, got);
 			if (argc > 2)
-				printf("random %lu+%lu %016llx\n", n, i, (unsigned long long)digest);
+				printf("random %lu+%lu %016llx\n", n, i,
+				       (unsigned long long)digest);
 		}
 		kvm_vm_free(vm);
 		if (argc <= 2)

@@ -29,10 +29,11 @@ static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS])
 	return vm_create_with_vcpus(SOAK_VCPUS, guest_code, vcpus);
 }
 
-static void soak_vcpu(struct kvm_vcpu *vcpu)
+static void soak_vcpu(void *of)
 {
 	static __thread struct kvm_guest_cap caps[MAX_CAPS];
 	static __thread struct kvm_cpuid2 *table;
+	struct kvm_vcpu *vcpu = of;
 	u32 nr = MAX_CAPS;
 
 	if (!table)
@@ -60,10 +61,11 @@ static void soak_vcpu(struct kvm_vcpu *vcpu)
 	}
 }
 
-static void soak_vm(struct kvm_vm *vm)
+static void soak_vm(void *of)
 {
 	static __thread struct kvm_guest_cap caps[MAX_CAPS];
 	static __thread struct kvm_cpuid2 *table;
+	struct kvm_vm *vm = of;
 	u32 nr = MAX_CAPS;
 
 	if (!table)
@@ -72,7 +74,8 @@ static void soak_vm(struct kvm_vm *vm)
 	if (soak_below(2))
 		guest_caps_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps, &nr);
 	else
-		guest_caps_query(vm->fd, KVM_GUEST_CAPS_CHECK, table->entries, table->nent, caps, &nr);
+		guest_caps_query(vm->fd, KVM_GUEST_CAPS_CHECK, table->entries, table->nent, caps,
+				 &nr);
 }
 
 int main(int argc, char **argv)
