@@ -34,7 +34,8 @@ build() {
 	[ "$config" = "$arch" ] || fragments+=("$extra")
 	mkdir -p "${fragment%/*}"
 	git -C "$tree/linux" checkout -q -f "$1"
-	cat "${fragments[@]}" >"$fragment.new"
+	# A warning would be forgotten by the next run.
+	{ cat "${fragments[@]}" && echo CONFIG_WERROR=y; } >"$fragment.new"
 	{
 		cmp -s "$fragment.new" "$fragment" ||
 			kmake "$tree" "$config" "$arch" KCONFIG_ALLCONFIG="$fragment.new" allnoconfig &&

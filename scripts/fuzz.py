@@ -11,6 +11,7 @@ differ. Documentation/lab.rst says how.
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -513,12 +514,17 @@ def main():
     if options.faults:
         return 0 if faults(targets, options) else 1
     if options.keep or options.coverage:
+        covered = {}
         for target in targets:
             if options.keep:
                 keep(target)
             if options.coverage:
-                for side, (hit, total) in coverage(target).items():
+                covered[target] = coverage(target)
+                for side, (hit, total) in covered[target].items():
                     print(f"{target}: {side}: {hit} of {total} points")
+        if options.coverage:
+            (LAB / "report").mkdir(exist_ok=True)
+            (LAB / "report/coverage.json").write_text(json.dumps(covered))
         return 0
     return 0 if all([fuzz(target, options) for target in targets]) else 1
 

@@ -164,6 +164,8 @@ def states(tree, base):
             if grows.is_file():
                 paths += re.findall(r"^\+\+\+ b/(.*)$", grows.read_text(), re.M)
             result[folder] = {path: index.git("ls-files", "-s", "--", path).split()[:2] for path in paths}
+            for path in (path for path, entry in result[folder].items() if not entry):
+                raise Error(f"{folder.name}: {path} is added by none of the folders before, or by two")
             if grows.is_file():
                 try:
                     index.git("apply", "--cached", "--reverse", "--whitespace=nowarn", str(grows))
@@ -231,9 +233,14 @@ def refresh(tree):
     known = {(f / "message").read_text().splitlines()[0]: f for f in folders()}
     ours = {path for commit in commits for path in tree.git(
         "diff-tree", "-r", "--no-commit-id", "--name-only", "--diff-filter=A", commit).splitlines()}
+    modes = {path: int(line.split()[0], 8) for line, _, path in (
+        entry.partition("\t") for entry in tree.git("ls-tree", "-r", BRANCH).splitlines())}
+    if ours - modes.keys():
+        raise Error(f"a commit takes {min(ours - modes.keys())} away, which the series adds: squash the two")
     for path in ours:
         here(path).parent.mkdir(parents=True, exist_ok=True)
         here(path).write_bytes(tree.show(BRANCH, path))
+        here(path).chmod(modes[path] & 0o777)
     for number, commit in enumerate(commits, 1):
         message = tree.git("log", "-1", "--format=%B", commit).strip() + "\n"
         subject = message.splitlines()[0]

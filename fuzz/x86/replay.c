@@ -208,10 +208,12 @@ static void look_around(void)
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		host = nearest.host;
 		host.flags ^= 1ull << bit & switches;
-		compare();
+		if (host.flags != nearest.host.flags)
+			compare();
 		host = nearest.host;
 		host.xcr0 &= ~(1ull << bit);
-		compare();
+		if (host.xcr0 != nearest.host.xcr0)
+			compare();
 	}
 }
 

@@ -34,13 +34,17 @@ static long set(struct kvm_vcpu *vcpu, int i, u64 value)
 	return ret;
 }
 
-static void test_set(struct kvm_vcpu *vcpu, int i, u64 value)
+/* The register has one value each time, and is to have another one. */
+static void test_set(struct kvm_vcpu *vcpu, int i, u64 before, u64 value)
 {
 	fail_nth_begin(&fault, "KVM_SET_ONE_REG");
-	while (fail_nth_next(&fault)) {
+	do {
+		TEST_ASSERT(!set(vcpu, i, before), "KVM_SET_ONE_REG");
+		if (!fail_nth_next(&fault))
+			break;
 		fail_nth_end(&fault, set(vcpu, i, value));
 		check(vcpu);
-	}
+	} while (true);
 }
 
 static void test_get(struct kvm_vcpu *vcpu, int i)
@@ -146,8 +150,9 @@ static void test_vm(const struct id_vm *config)
 			continue;
 		/* Back and forth. */
 		value = words[i];
-		test_set(vcpu, i, 0);
-		test_set(vcpu, i, value);
+		test_set(vcpu, i, value, 0);
+		test_set(vcpu, i, 0, value);
+		TEST_ASSERT(!set(vcpu, i, value), "KVM_SET_ONE_REG");
 		test_get(vcpu, i);
 	}
 	test_masks(vm);

@@ -32,7 +32,7 @@ static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS])
 	return vm;
 }
 
-static void soak_vcpu(void *of)
+static bool soak_vcpu(void *of)
 {
 	static __thread struct kvm_guest_cap caps[ID_MAX_CAPS];
 	struct kvm_vcpu_init init = {};
@@ -41,29 +41,28 @@ static void soak_vcpu(void *of)
 	u32 nr = ID_MAX_CAPS;
 	u64 value = 0;
 
-	/* What a call returns doesn't matter. */
 	switch (soak_below(8)) {
 	case 0 ... 3:
-		if (!__vcpu_get_reg(vcpu, id_reg(i), &value))
-			__vcpu_set_reg(vcpu, id_reg(i), value ^ soak_below(4) << soak_below(63));
-		break;
+		if (__vcpu_get_reg(vcpu, id_reg(i), &value))
+			return false;
+		value ^= (u64)soak_below(4) << soak_below(63);
+		return !__vcpu_set_reg(vcpu, id_reg(i), value);
 	case 4:
 		vm_ioctl(vcpu->vm, KVM_ARM_PREFERRED_TARGET, &init);
 		init.features[0] = config->features;
-		__vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &init);
-		break;
+		return !__vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &init);
 	case 5:
-		guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
-		break;
+		return !guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
 	default:
 		/* It has no memory to run from; and not much can be set once it has run. */
 		vcpu->run->immediate_exit = 1;
-		if (!soak_below(16))
-			ioctl(vcpu->fd, KVM_RUN, NULL);
+		if (soak_below(16))
+			return false;
+		return !ioctl(vcpu->fd, KVM_RUN, NULL) || errno == EINTR;
 	}
 }
 
-static void soak_vm(void *of)
+static bool soak_vm(void *of)
 {
 	static __thread struct kvm_guest_cap caps[ID_MAX_CAPS];
 	static __thread struct kvm_guest_caps_reg asked[NUM_ID_REGS];
@@ -72,17 +71,18 @@ static void soak_vm(void *of)
 	struct kvm_vm *vm = of;
 	u32 nr = ID_MAX_CAPS;
 
-	for (int i = 0; i < NUM_ID_REGS; i++)
-		asked[i] = (struct kvm_guest_caps_reg) { .id = id_reg(i), .value = soak_any() };
+	for (int i = 0; i < NUM_ID_REGS; i++) {
+		asked[i].id = id_reg(i);
+		asked[i].value = soak_any();
+	}
 	switch (soak_below(3)) {
 	case 0:
-		guest_caps_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps, &nr);
-		break;
+		return !guest_caps_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps, &nr);
 	case 1:
-		guest_caps_query(vm->fd, KVM_GUEST_CAPS_CHECK, asked, NUM_ID_REGS, caps, &nr);
-		break;
+		return !guest_caps_query(vm->fd, KVM_GUEST_CAPS_CHECK, asked, NUM_ID_REGS, caps,
+					 &nr);
 	default:
-		__vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+		return !__vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
 	}
 }
 

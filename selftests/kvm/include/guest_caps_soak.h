@@ -20,14 +20,16 @@
 
 static __thread u64 soak_seed;
 static bool soak_vm_ends, soak_ends;
+/* Debugfs has VMs by the thread that created them. */
+static pid_t soak_creator;
 static struct {
 	u64 vms, vcpu_calls, vm_calls, reads;
 } soak_count;
 
 /* What an architecture has. */
 static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS]);
-static void soak_vcpu(void *vcpu);
-static void soak_vm(void *vm);
+static bool soak_vcpu(void *vcpu);
+static bool soak_vm(void *vm);
 static const char *const soak_files[];
 static const int soak_nr_files;
 
@@ -52,10 +54,10 @@ static u64 soak_now_ms(void)
 	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 }
 
-/* A thread does the same again and again, to what it is about. */
+/* A thread does the same again and again, to what it is about, and counts where that was done. */
 struct soak_thread {
 	pthread_t thread;
-	void (*step)(void *of);
+	bool (*step)(void *of);
 	void *of;
 	bool *end;
 	u64 *count;
@@ -67,8 +69,8 @@ static void *soak_run(void *arg)
 
 	soak_seed = ((u64)t ^ soak_now_ms() << 20) | 1;
 	while (!READ_ONCE(*t->end)) {
-		t->step(t->of);
-		__atomic_fetch_add(t->count, 1, __ATOMIC_RELAXED);
+		if (t->step(t->of))
+			__atomic_fetch_add(t->count, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -79,22 +81,22 @@ static void soak_start(struct soak_thread *t)
 }
 
 /* A file of whichever VM has that number now, if any; now and then it is kept open for a while. */
-static void soak_read(void *unused)
+static bool soak_read(void *unused)
 {
 	static __thread int kept = -1;
 	char path[128], text[512];
 	int fd;
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%u/%s", getpid(), soak_below(40),
-		 soak_files[soak_below(soak_nr_files)]);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%u/%s", READ_ONCE(soak_creator),
+		 soak_below(40), soak_files[soak_below(soak_nr_files)]);
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
-		return;
+		return false;
 	for (int i = 0; i < 8 && read(fd, text, sizeof(text)) > 0; i++)
 		;
 	if (soak_below(4)) {
 		close(fd);
-		return;
+		return true;
 	}
 	if (kept >= 0) {
 		while (read(kept, text, sizeof(text)) > 0)
@@ -102,15 +104,17 @@ static void soak_read(void *unused)
 		close(kept);
 	}
 	kept = fd;
+	return true;
 }
 
 /* A VM, from its beginning to its end. */
-static void soak_vms(void *unused)
+static bool soak_vms(void *unused)
 {
 	struct soak_thread threads[SOAK_VCPUS + 1];
 	struct kvm_vcpu *vcpus[SOAK_VCPUS];
 	struct kvm_vm *vm = soak_create_vm(vcpus);
 
+	WRITE_ONCE(soak_creator, gettid());
 	WRITE_ONCE(soak_vm_ends, false);
 	for (int i = 0; i <= SOAK_VCPUS; i++) {
 		bool is_vcpu = i < SOAK_VCPUS;
@@ -128,6 +132,7 @@ static void soak_vms(void *unused)
 	for (int i = 0; i <= SOAK_VCPUS; i++)
 		pthread_join(threads[i].thread, NULL);
 	kvm_vm_free(vm);
+	return true;
 }
 
 /* usage: PROGRAM SECONDS */

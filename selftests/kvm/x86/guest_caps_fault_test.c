@@ -33,7 +33,7 @@ static void guest_code(void)
 /* The vCPU has the table that was set last, and what follows from that. */
 static void check(struct kvm_vcpu *vcpu)
 {
-	u32 nr;
+	u32 nr, found = 0;
 
 	memset(got->entries, 0, MAX_ENTRIES * sizeof(*got->entries));
 	got->nent = MAX_ENTRIES;
@@ -44,9 +44,12 @@ static void check(struct kvm_vcpu *vcpu)
 
 	nr = guest_caps_query_all(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, MAX_CAPS);
 	for (u32 n = 0; n < nr; n++) {
-		if (caps[n].id == KVM_GUEST_CAP_CPUID(1, 0) && caps[n].lsb == 64 + SSE42)
-			TEST_ASSERT_EQ(caps[n].value, has == large);
+		if (caps[n].id != KVM_GUEST_CAP_CPUID(1, 0) || caps[n].lsb != 64 + SSE42)
+			continue;
+		TEST_ASSERT_EQ(caps[n].value, has == large);
+		found++;
 	}
+	TEST_ASSERT_EQ(found, 1);
 }
 
 static long set(struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *table)
@@ -58,14 +61,18 @@ static long set(struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *table)
 	return ret;
 }
 
-/* The vCPU has one table, and is to have another one. */
-static void test_set(const char *what, struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *table)
+/* The vCPU has one table each time, and is to have another one. */
+static void test_set(const char *what, struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *before,
+		     const struct kvm_cpuid2 *table)
 {
 	fail_nth_begin(&fault, what);
-	while (fail_nth_next(&fault)) {
+	do {
+		TEST_ASSERT(!set(vcpu, before), "KVM_SET_CPUID2");
+		if (!fail_nth_next(&fault))
+			break;
 		fail_nth_end(&fault, set(vcpu, table));
 		check(vcpu);
-	}
+	} while (true);
 }
 
 static int get_cpuid(int fd, unsigned long cmd)
@@ -146,6 +153,7 @@ int main(void)
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
 
+	TEST_REQUIRE(get_cpuid_entry(supported, 1, 0)->ecx & BIT(SSE42));
 	fail_nth_open(&fault);
 	caps = calloc(MAX_CAPS, sizeof(*caps));
 	expected = calloc(MAX_CAPS, sizeof(*expected));
@@ -173,8 +181,9 @@ int main(void)
 		memcpy(table, got, kvm_cpuid2_size(got->nent));
 	}
 
-	test_set("KVM_SET_CPUID2, 256 entries", vcpu, large);
-	test_set("KVM_SET_CPUID2", vcpu, small);
+	test_set("KVM_SET_CPUID2, 256 entries", vcpu, small, large);
+	test_set("KVM_SET_CPUID2", vcpu, large, small);
+	TEST_ASSERT(!set(vcpu, small), "KVM_SET_CPUID2");
 	test_get("KVM_GET_CPUID2", vcpu->fd, KVM_GET_CPUID2);
 	test_get("KVM_GET_SUPPORTED_CPUID", vm->kvm_fd, KVM_GET_SUPPORTED_CPUID);
 	/* Padding that can't be read is taken for wrong. */
@@ -188,7 +197,7 @@ int main(void)
 
 	/* The same again, when it is all that is accepted. */
 	vcpu_run(vcpu);
-	test_set("KVM_SET_CPUID2 after KVM_RUN", vcpu, small);
+	test_set("KVM_SET_CPUID2 after KVM_RUN", vcpu, small, small);
 	vcpu_run(vcpu);
 	kvm_vm_free(vm);
 

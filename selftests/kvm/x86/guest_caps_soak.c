@@ -29,53 +29,53 @@ static struct kvm_vm *soak_create_vm(struct kvm_vcpu *vcpus[SOAK_VCPUS])
 	return vm_create_with_vcpus(SOAK_VCPUS, guest_code, vcpus);
 }
 
-static void soak_vcpu(void *of)
+static bool soak_vcpu(void *of)
 {
 	static __thread struct kvm_guest_cap caps[MAX_CAPS];
-	static __thread struct kvm_cpuid2 *table;
+	struct kvm_cpuid2 *table = allocate_kvm_cpuid2(MAX_ENTRIES);
 	struct kvm_vcpu *vcpu = of;
 	u32 nr = MAX_CAPS;
+	int ret = -1;
 
-	if (!table)
-		table = allocate_kvm_cpuid2(MAX_ENTRIES);
-	/* What a call returns doesn't matter. */
 	switch (soak_below(8)) {
 	case 0 ... 2:
 		make_table(table);
-		__vcpu_ioctl(vcpu, KVM_SET_CPUID2, table);
+		ret = __vcpu_ioctl(vcpu, KVM_SET_CPUID2, table);
 		break;
 	case 3:
-		__vcpu_ioctl(vcpu, KVM_SET_CPUID2, vcpu->cpuid);
+		ret = __vcpu_ioctl(vcpu, KVM_SET_CPUID2, vcpu->cpuid);
 		break;
 	case 4:
-		table->nent = MAX_ENTRIES;
-		__vcpu_ioctl(vcpu, KVM_GET_CPUID2, table);
+		ret = __vcpu_ioctl(vcpu, KVM_GET_CPUID2, table);
 		break;
 	case 5:
-		guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
+		ret = guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
 		break;
 	default:
 		/* Seldom, as not much can be set from then on. */
 		if (!soak_below(16))
-			_vcpu_run(vcpu);
+			ret = _vcpu_run(vcpu);
 	}
+	free(table);
+	return !ret;
 }
 
-static void soak_vm(void *of)
+static bool soak_vm(void *of)
 {
 	static __thread struct kvm_guest_cap caps[MAX_CAPS];
-	static __thread struct kvm_cpuid2 *table;
+	struct kvm_cpuid2 *table = allocate_kvm_cpuid2(MAX_ENTRIES);
+	u32 op = soak_below(2) ? KVM_GUEST_CAPS_LIST : KVM_GUEST_CAPS_CHECK;
 	struct kvm_vm *vm = of;
 	u32 nr = MAX_CAPS;
+	int ret;
 
-	if (!table)
-		table = allocate_kvm_cpuid2(MAX_ENTRIES);
 	make_table(table);
-	if (soak_below(2))
-		guest_caps_query(vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0, caps, &nr);
-	else
-		guest_caps_query(vm->fd, KVM_GUEST_CAPS_CHECK, table->entries, table->nent, caps,
-				 &nr);
+	if (op == KVM_GUEST_CAPS_LIST)
+		table->nent = 0;
+	ret = guest_caps_query(vm->fd, op, table->nent ? table->entries : NULL, table->nent, caps,
+			       &nr);
+	free(table);
+	return !ret;
 }
 
 int main(int argc, char **argv)

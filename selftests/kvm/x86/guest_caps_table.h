@@ -25,7 +25,8 @@ static inline void make_entry(struct kvm_cpuid2 *cpuid, u32 function, u32 index,
 	};
 }
 
-static inline void put_text(struct kvm_cpuid_entry2 *e, const char *ebx, const char *ecx, const char *edx)
+static inline void put_text(struct kvm_cpuid_entry2 *e, const char *ebx, const char *ecx,
+			    const char *edx)
 {
 	memcpy(&e->ebx, ebx, 4);
 	memcpy(&e->ecx, ecx, 4);
