@@ -532,7 +532,8 @@ def ask(run):
     configured in one way after another where its modules are such."""
     program = f"{PROGRAMS}/{run.says[0]}"
     if not run.machines:
-        configured = (SCRIPTS / "guest/parameters").read_text() if run.modules else ""
+        # What another run records it does as that one.
+        configured = (SCRIPTS / "guest/parameters").read_text() if run.modules and not run.like else ""
         return f"{program}\n{configured}"
     registers = {}
     for line in MACHINES.read_text().splitlines():
@@ -550,7 +551,7 @@ def job(run, wanted):
         lines.append(ask(run))
     if wanted:
         lines += [(SCRIPTS / "guest" / name).read_text() for name in run.tried]
-    if wanted and run.modules:
+    if wanted and run.modules and not run.like:
         lines.append((SCRIPTS / "guest/reload").read_text())
     if wanted:
         names = " ".join(f"-t kvm:{name}" for name in wanted)
