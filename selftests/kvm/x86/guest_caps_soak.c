@@ -17,8 +17,9 @@ static void guest_code(void)
 	u32 eax, ebx, ecx, edx;
 
 	for (;;) {
-		set_cr4(get_cr4() ^ X86_CR4_OSXSAVE);
 		cpuid(1, &eax, &ebx, &ecx, &edx);
+		if (ecx & BIT(X86_FEATURE_XSAVE.bit))
+			set_cr4(get_cr4() ^ X86_CR4_OSXSAVE);
 		cpuid(0xd, &eax, &ebx, &ecx, &edx);
 		GUEST_SYNC(0);
 	}
@@ -52,9 +53,9 @@ static bool soak_vcpu(void *of)
 		ret = guest_caps_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps, &nr);
 		break;
 	default:
-		/* Seldom, as not much can be set from then on. */
+		/* Seldom, as not much can be set from then on.  What the guest does is its own. */
 		if (!soak_below(16))
-			ret = _vcpu_run(vcpu);
+			ret = ioctl(vcpu->fd, KVM_RUN, NULL);
 	}
 	free(table);
 	return !ret;
