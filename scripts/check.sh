@@ -161,10 +161,9 @@ series_is_inverse() {
 	(cd "$ROOT" && git ls-files -co --exclude-standard) | sort >"$scratch/before"
 	(cd "$scratch/here" && find . -type f -printf '%P\n') | sort | diff "$scratch/before" - || return
 	# But for where pieces of a diff stand, which an edit in front of them moves.
-	sed -i 's/^@@ -[0-9,]* +[0-9,]* @@/@@/' "$scratch"/here/series/*/*.diff
 	while read -r file; do
 		case $file in
-		series/*.diff) sed 's/^@@ -[0-9,]* +[0-9,]* @@/@@/' "$ROOT/$file" | diff "$scratch/here/$file" - || return ;;
+		series/*.diff) diff -I '^@@ ' "$scratch/here/$file" "$ROOT/$file" || return ;;
 		*) diff "$scratch/here/$file" "$ROOT/$file" || return ;;
 		esac
 	done <"$scratch/before"
