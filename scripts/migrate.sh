@@ -1,44 +1,55 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Move VMs between the unmodified kernel and ours, with QEMU: plain ones, and ones with EL2.
-# usage: migrate.sh
-# CPU, APPEND and QEMU say what the emulated host is, as for boot.sh; without APPEND it has no
-# AArch32, as 7.3.4 takes no VM with EL2 from ours on a host that has. A VM is moved well if it
-# runs on, and reads in each register what it read before, or, where KVM ignores that, what a new
-# VM reads.
+# Move VMs between the unmodified kernel and ours, with QEMU: of several models, and ones that have VMs
+# of their own.
+# usage: migrate.sh x86|arm64
+# CPU, APPEND and QEMU say what the emulated host is, as for boot.sh; without APPEND an arm64 one has
+# no AArch32, as 7.3.4 takes no VM with EL2 from ours on a host that has. A VM is moved well if it
+# runs on, and reads in each register what it read before, or, on arm64, where KVM ignores that, what a
+# new VM reads.
 . "$(dirname "$0")/common.sh"
 
-"$ROOT/scripts/setup.sh" kernel arm64 migrate
+arch=${1:?}
+case $arch in
+x86)
+	lane=amd image=arch/x86/boot/bzImage busybox=$(command -v busybox || true)
+	target=x86_64-unknown-linux start=0x100000
+	;;
+arm64)
+	lane=arm64 image=arch/arm64/boot/Image busybox=$CACHE/tools/busybox-arm64
+	target=aarch64-none-elf start=0x40100000
+	export APPEND="kvm-arm.mode=nested ${APPEND:-arm64.no32bit_el0}"
+	;;
+*) die "no architecture $arch: x86 or arm64" ;;
+esac
+"$ROOT/scripts/setup.sh" kernel "$arch" inside
 "$ROOT/scripts/source.sh"
 "$ROOT/scripts/source.sh" base
-"$ROOT/scripts/kernel.sh" arm64
-"$ROOT/scripts/kernel.sh" arm64 base
+"$ROOT/scripts/kernel.sh" "$arch"
+"$ROOT/scripts/kernel.sh" "$arch" base
 
-dir=$LAB/migrate
+dir=$LAB/migrate/$arch
 rm -rf "$dir"
-mkdir -p "$dir/root" "$dir/vms"
-"clang$LLVM" --target=aarch64-none-elf -nostdlib -fuse-ld=lld -Wl,-N,-Ttext=0x40100000 \
-	-o "$dir/root/vm" "$ROOT/scripts/guest/vm.S"
-"$ROOT/scripts/rootfs.sh" "$dir/rootfs.cpio" "$CACHE/tools/busybox-arm64" \
-	"$CACHE/tools/qemu-arm64" "$dir/root"
+mkdir -p "$dir/root/debian" "$dir/vms"
+"clang$LLVM" --target=$target -nostdlib -static -fuse-ld=lld -Wl,-N,-Ttext=$start \
+	-o "$dir/root/debian/vm" "$ROOT/scripts/guest/vm-$arch.S"
+"$ROOT/scripts/rootfs.sh" "$dir/rootfs.cpio" "$busybox" "$CACHE/tools/inside-$arch" "$dir/root"
 
 boots=0
 # on KERNEL COMMAND... - boot it, with all VMs so far, run commands of guest/migrate, keep new VMs.
 on() {
-	local tree=$LAB log=$LOGS/migrate-$((boots += 1)).log
+	local tree=$LAB log=$LOGS/migrate-$arch-$((boots += 1)).log
 	[ "$1" = ours ] || tree=$BASE
 	say "  Booting $1: ${*:2}"
 	# shellcheck disable=SC2016 # For the guest's shell.
 	{
-		cat "$ROOT/scripts/guest/migrate"
+		cat "$ROOT/scripts/guest/inside" "$ROOT/scripts/guest/migrate"
 		printf '%s\n' "cd /tmp && base64 -d <<END | tar -xzm"
 		tar -C "$dir/vms" -cz . | base64
 		printf '%s\n' END "touch old" "${@:2}" "echo VMs begin" \
 			'tar -cz $(find . -type f -newer old) | base64' "echo VMs end"
 	} >"$dir/job"
-	APPEND="kvm-arm.mode=nested ${APPEND:-arm64.no32bit_el0}" TIMEOUT=${TIMEOUT:-600} \
-		boot_or_die "$log" arm64 "$tree/build/arm64/arch/arm64/boot/Image" \
-		"$dir/rootfs.cpio" "$dir/job"
+	TIMEOUT=${TIMEOUT:-1200} boot_or_die "$log" $lane "$tree/build/$arch/$image" "$dir/rootfs.cpio" "$dir/job"
 	sed -n '/^VMs begin/,/^VMs end/{/^VMs/!p}' "$log" | base64 -d | tar -C "$dir/vms" -xz
 	! sed '1,/^guestcaps: dmesg begin/d' "$log" | grep -E 'WARNING: |BUG: |Oops|Call Trace' ||
 		die "the kernel complained; whole console: $log"
@@ -55,19 +66,23 @@ registers() {
 
 # How VM $1 was moved, or status 1.
 moved() {
-	local from=${1%-*} rounds
+	local from=${1%-*} rounds inner=''
 	rounds=$(($(grep ^round "$from.out" | tail -n 1 | sed 's/round /0x/') + 1))
 	[ "$(grep -m 1 ^round "$1.out")" = "$(printf 'round %016x' $rounds)" ] ||
 		{ echo "FAILED: it doesn't run on"; grep qemu-system "$1.log"; return 1; }
-	awk 'FNR == 1 { file++ }
+	# Only then the state of SVM is more than registers.
+	! grep -qa kvm_nested_state/svm "$from.state" || inner=" in its own VM"
+	awk -v arch="$arch" -v inner="$inner" 'FNR == 1 { file++ }
 		file == 1 { old[$1] = $2 }
 		file == 2 { new[$1] = $2 }
-		file == 3 { count++ }
+		file == 3 { count++; seen[$1] = 1 }
 		file == 3 && $2 != old[$1] && $2 == new[$1] { ignored = ignored " " $1 }
 		file == 3 && $2 != old[$1] && $2 != new[$1] { bad = bad " " $1 " " old[$1] " " $2 }
 		END {
+			for (name in old) if (!(name in seen)) bad = bad " " name " missing"
+			if (arch == "x86") { bad = bad ignored; ignored = "" }
 			if (bad || !count) { print "FAILED:" bad; exit 1 }
-			print "runs on, " (ignored ? "as in a new VM:" ignored : "all as before")
+			print "runs on" inner ", " (ignored ? "as in a new VM:" ignored : "all as before")
 		}' <(registers "$from") <(registers "${1%%-*}-${1##*-}") <(registers "$1")
 }
 
@@ -77,7 +92,7 @@ failed=0
 for vm in *-*-*.out; do
 	vm=${vm%.out}
 	path=${vm#*-}
-	printf '%-6s %-24s ' "${vm%%-*}" "${path//-/ -> }"
+	printf '%-11s %-24s ' "${vm%%-*}" "${path//-/ -> }"
 	moved "$vm" || failed=1
 done
 exit $failed

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Install what the lab needs, where it is missing, and check that it will do.
-# usage: setup.sh PART...   (kernel x86 intel arm64 migrate test fuzz report series: what will be done)
+# usage: setup.sh PART...   (kernel x86 intel arm64 inside test fuzz report series: what will be done)
 . "$(dirname "$0")/common.sh"
 
 RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
@@ -35,7 +35,7 @@ for part in "$@"; do
 		packages+=" gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3-jsonschema"
 		need_gb=$((need_gb + 1))
 		;;
-	migrate) need_gb=$((need_gb + 1)) ;;
+	inside) need_gb=$((need_gb + 1)) ;;
 	test)
 		packages+=" shellcheck b4 codespell python3-ply python3-git python3-sphinx python3-yaml"
 		need_gb=$((need_gb + 2))
@@ -169,14 +169,15 @@ fetch_std() {
 	touch "$dir/whole"
 }
 
-# unpack_qemu FOLDER [ARCH] - the newest QEMU that Debian has, with all its libraries.
-unpack_qemu() {
+# unpack_debian FOLDER ARCH PACKAGE... - the newest that Debian has, with all libraries; without an
+# ARCH the system's own.
+unpack_debian() {
 	local dir=$1 deb debs=$CACHE/apt/trixie+trixie-backports${2:+-$2}/cache/archives
 	mkdir -p "$dir"
 	# To a dpkg that knows of no package, every library is missing.
 	apt_with "trixie trixie-backports" ${2:+"$2"} -- install -y --download-only \
 		--no-install-recommends -t trixie-backports -o Dir::State::status=/dev/null \
-		qemu-system-arm || return
+		"${@:3}" || return
 	for deb in "$debs"/*.deb; do
 		dpkg-deb -x "$deb" "$dir" || return
 	done
@@ -192,7 +193,7 @@ fetch_qemu() {
 	if at_least "$(version_of qemu-system-aarch64)" "$QEMU_NEW"; then
 		ln -s "$(command -v qemu-system-aarch64)" "$dir/qemu-system-aarch64"
 	else
-		unpack_qemu "$dir" || return
+		unpack_debian "$dir" "" qemu-system-arm || return
 		starter "$dir/qemu-system-aarch64" "$dir" qemu-system-aarch64 -L "$dir/usr/share/qemu"
 	fi
 	at_least "$(version_of "$dir/qemu-system-aarch64")" "$QEMU_NEW" || {
@@ -202,15 +203,18 @@ fetch_qemu() {
 	touch "$dir/whole"
 }
 
-# One that runs in the emulated host, of which little is needed there.
-fetch_qemu_arm64() {
-	local dir=$CACHE/tools/qemu-arm64 unpacked=$CACHE/tools/qemu-arm64/unpacked
+# A Debian to chroot into in the emulated host: QEMU, and what scripts take for granted.
+fetch_inside() {
+	local dir=$CACHE/tools/inside-$1 root=$CACHE/tools/inside-$1/debian link arch='' qemu=qemu-system-x86
+	[ "$1" = x86 ] || { arch=$1 qemu=qemu-system-arm; }
 	rm -rf "$dir"
-	unpack_qemu "$unpacked" arm64 || return
-	mkdir -p "$dir/qemu/usr/bin" "$dir/qemu/usr/lib"
-	mv "$unpacked/usr/bin/qemu-system-aarch64" "$dir/qemu/usr/bin/"
-	mv "$unpacked/usr/lib/aarch64-linux-gnu" "$dir/qemu/usr/lib/"
-	rm -rf "$unpacked"
+	unpack_debian "$root" "$arch" $qemu bash dash coreutils grep sed util-linux procps ncat || return
+	for link in bin sbin lib lib64; do
+		[ -e "$root/$link" ] || [ ! -e "$root/usr/$link" ] || ln -s "usr/$link" "$root/$link"
+	done
+	# All of it is in the emulated host's memory.
+	(cd "$root" && rm -rf etc var usr/bin/qemu-system-{i386,arm,x86_64-microvm} usr/lib/*/{gconv,security} \
+		usr/share/{bash-completion,zoneinfo,perl*})
 	touch "$dir/whole"
 }
 
@@ -260,9 +264,12 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 		;;
 	esac
 	case " $* " in
-	*" migrate "*)
-		[ -e "$CACHE/tools/qemu-arm64/whole" ] ||
-			step qemu-arm64 60 "Fetching QEMU for arm64" fetch_qemu_arm64
+	*" inside "*)
+		for arch in x86 arm64; do
+			case " $* " in *" $arch "*) ;; *) continue ;; esac
+			[ -e "$CACHE/tools/inside-$arch/whole" ] ||
+				step inside-$arch 60 "Fetching QEMU for the emulated host" fetch_inside $arch
+		done
 		;;
 	esac
 	if [ -z "$KDIR" ] && [ ! -e "$LAB/linux/.git" ] && ! ls "$CACHE"/source/linux-source-*.deb >/dev/null 2>&1; then

@@ -41,10 +41,10 @@ again:	report	CurrentEL, CurrentEL
 	adr	x0, round
 	bl	line
 
-	/* A second, by the VM's own clock. */
+	/* Four seconds, by the VM's own clock. */
 	mrs	x0, cntfrq_el0
 	mrs	x1, cntvct_el0
-	add	x0, x0, x1
+	add	x0, x1, x0, lsl #2
 2:	mrs	x1, cntvct_el0
 	cmp	x1, x0
 	b.lo	2b
