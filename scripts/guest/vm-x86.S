@@ -453,8 +453,8 @@ table:	row	CR4, CR4, SET
 	row	TSX_CTRL, 0x122, TRY
 	row	FEATURES, 0x140, TRY
 	row	SYSENTER_CS, 0x174, SET
-	row	SYSENTER_ESP, 0x175, SET
-	row	SYSENTER_EIP, 0x176, SET
+	row	SYSENTER_ESP, 0x175, TRY	/* on AMD KVM sets 32 bits of these */
+	row	SYSENTER_EIP, 0x176, TRY
 	row	MCG_CAP, 0x179
 	row	MISC_ENABLE, 0x1a0
 	row	XFD, 0x1c4, TRY
