@@ -15,7 +15,7 @@ $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(
 endif
 
 .PHONY: help run test shell kernel kunit selftests compare report bench audit map facts fuzz replay migrate \
-	races soak baseline series bisect refresh clean distclean
+	kut races soak baseline series bisect refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -37,7 +37,8 @@ help:
 ##                  TARGET= one of them, SECONDS= or RUNS= for each
 ## make replay      the same on real CPUs: FILES="a b", what guestcaps dump or cpuid -r printed there,
 ##                  InstLatX64's text, or lines REGISTER HEX; without, those that are kept here
-## make migrate     move arm64 VMs between the unmodified kernel and ours, with QEMU
+## make migrate     move VMs between the unmodified kernel and ours, with QEMU
+## make kut DIR=checkout   kvm-unit-tests on the unmodified kernel and on ours; TESTS="msr ..." picks some
 ## make races       races of debugfs with ioctls, on kernels with KASAN, lockdep and KCSAN; faults and
 ##                  leaks
 ## make soak        everything at once, on kernels with KASAN and lockdep; MINUTES=n on each
@@ -120,7 +121,11 @@ replay:
 	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/replay.py "$$@"' replay $(FILES)
 
 migrate:
-	@$(ALONE) scripts/migrate.sh
+	@$(ALONE) scripts/migrate.sh $(ARCH)
+
+# DIR is only what was said to make.
+kut:
+	@$(ALONE) scripts/kut.sh $(ARCH) "$(if $(filter command,$(firstword $(origin DIR))),$(DIR))" $(TESTS)
 
 races:
 	@$(ALONE) scripts/setup.sh kernel x86 arm64

@@ -197,7 +197,8 @@ check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o
 check "shellcheck" shellcheck scripts/*.sh .ci/run
 check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload \
-	scripts/guest/guestcaps scripts/guest/migrate scripts/guest/parameters scripts/guest/soak scripts/guest/vmm
+	scripts/guest/guestcaps scripts/guest/inside scripts/guest/kut scripts/guest/kut-qemu \
+	scripts/guest/migrate scripts/guest/parameters scripts/guest/soak scripts/guest/vmm
 check "python compiles" python3 -m compileall -q scripts
 check "series: refresh is apply's inverse" series_is_inverse
 check "series: git am gives the lab's tree, checkpatch" scripts/post.sh
