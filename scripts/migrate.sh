@@ -52,7 +52,7 @@ on() {
 			'tar -cz $(find . -type f -newer old) | base64' "echo VMs end"
 	} >"$dir/job"
 	TIMEOUT=${TIMEOUT:-1200} boot_or_die "$log" $lane "$tree/build/$arch/$image" "$dir/rootfs.cpio" "$dir/job"
-	sed -n '/^VMs begin/,/^VMs end/{/^VMs/!p}' "$log" | base64 -d | tar -C "$dir/vms" -xz
+	sed -n '/^VMs begin/,/^VMs end/{/^VMs /!p}' "$log" | base64 -d | tar -C "$dir/vms" -xz
 	! sed '1,/^guestcaps: dmesg begin/d' "$log" | grep -E 'WARNING: |BUG: |Oops|Call Trace' ||
 		die "the kernel complained; whole console: $log"
 }
