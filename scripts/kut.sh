@@ -26,7 +26,14 @@ done
 
 dir=$LAB/kut/$arch
 build() {
-	rsync -a --filter=':- .gitignore' --exclude=/.git "$checkout/" "$dir/src/"
+	# Without what was built there, if anything was.
+	if [ -e "$checkout/.git" ]; then
+		git -C "$checkout" ls-files -z -co --exclude-standard |
+			rsync -a --from0 --files-from=- --ignore-missing-args "$checkout/" "$dir/src/"
+	else
+		rsync -a --exclude='*.[oad]' --exclude='*.elf' --exclude='*.flat' --exclude='*-run' \
+			--exclude=/lib/asm --exclude=/lib/config.h --exclude=/config.mak "$checkout/" "$dir/src/"
+	fi
 	cd "$dir/src"
 	./configure "${configure[@]}" --disable-pretty-print-stacks
 	make -j"$JOBS"
