@@ -195,7 +195,8 @@ def compare(base, ours):
     if (fewer := base.lines("PASS").total() - ours.lines("PASS").total()) > 0:
         new.append(f"{fewer} checks fewer pass")
     if RANKS.index(ours.verdict) < RANKS.index(base.verdict) or new:
-        return "worse", "; ".join(new[:3]) or ours.reason
+        died = [ours.reason] if ours.verdict in ("host died", "no end") else []
+        return "worse", "; ".join(died + new[:3]) or ours.reason
     if str(base) != str(ours):
         return "differs", ""
     return "same", base.reason if base.verdict == "skip" else ""
