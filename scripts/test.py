@@ -462,11 +462,11 @@ def random_differences(unmodified, ours):
     for said, found in zip((unmodified, ours), vms):
         for line in said:
             if line.startswith("random "):
-                found.setdefault(line.split()[1], []).append(line)
+                found.setdefault(tuple(line.split()[1:3]), []).append(line)
     result, excused = [], 0
-    for number in sorted(vms[0].keys() | vms[1].keys(), key=int):
+    for vm in sorted(vms[0].keys() | vms[1].keys(), key=lambda vm: (int(vm[0]), vm[1])):
         written = 0
-        for old, new in zip_longest(*(found.get(number, []) for found in vms), fillvalue="missing"):
+        for old, new in zip_longest(*(found.get(vm, []) for found in vms), fillvalue="missing"):
             _, _, kind, register, digits, *_ = (old + " missing" * 5).split()[:7]
             known = written
             if register not in ("runs", "missing"):
