@@ -60,16 +60,23 @@ class Tree:
 
 
 class Index(Tree):
-    """A scratch index in which a tree is put together, away from the work tree."""
+    """A scratch index in which a tree is put together, away from the work tree: a commit's, or empty."""
 
     def __init__(self, tree, commit, folder):
         super().__init__(tree.path)
         self.env["GIT_INDEX_FILE"] = str(Path(folder) / "index")
-        self.git("read-tree", commit)
+        self.git("read-tree", commit or "--empty")
 
-    def put(self, path, content, mode="100644"):
-        blob = self.git("hash-object", "-w", "--stdin", data=content).strip()
-        self.git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}")
+    def place(self, files):
+        """{path: (mode, blob)}, all at once: the index of a kernel is written anew each time."""
+        if files:
+            self.git("update-index", "--index-info", data="".join(
+                f"{mode} {blob}\t{path}\n" for path, (mode, blob) in files.items()))
+
+    def put(self, contents):
+        """The same of {path: (mode, content)}."""
+        self.place({path: (mode, self.git("hash-object", "-w", "--stdin", data=content).strip())
+                    for path, (mode, content) in contents.items()})
 
     def write(self):
         return self.git("write-tree").strip()
@@ -144,36 +151,40 @@ def drops(folder):
 
 
 def apply_drops(tree, index, commit, folder):
-    for path, names in drops(folder).items():
-        index.put(path, drop(tree.show(commit, path), path, names))
+    index.put({path: ("100644", drop(tree.show(commit, path), path, names))
+               for path, names in drops(folder).items()})
 
 
-def states(tree, base):
-    """{folder: {file: blob}} of the files that the series adds, wherever a folder adds or changes one."""
-    result = {}
+def states(tree):
+    """{folder: {file: (mode, blob)}} of the files that the series adds, wherever a folder adds or changes one."""
+    added = {folder: lines(folder / "files") for folder in folders()}
+    whole, result = {}, {}
+    for folder, paths in added.items():
+        for path in paths:
+            if not here(path).is_file():
+                raise Error(f"{folder.name}/files: there is no {here(path).relative_to(HERE)}")
+            whole[path] = "100755" if os.access(here(path), os.X_OK) else "100644", here(path).read_bytes()
     with tempfile.TemporaryDirectory() as scratch:
-        index = Index(tree, base, scratch)
-        for folder in folders():
-            for path in lines(folder / "files"):
-                if not here(path).is_file():
-                    raise Error(f"{folder.name}/files: there is no {here(path).relative_to(HERE)}")
-                index.put(path, here(path).read_bytes(), "100755" if os.access(here(path), os.X_OK) else "100644")
+        index = Index(tree, None, scratch)
+        index.put(whole)
         for folder in reversed(folders()):
             grows = folder / "grows.diff"
-            paths = lines(folder / "files")
-            if grows.is_file():
-                paths += re.findall(r"^\+\+\+ b/(.*)$", grows.read_text(), re.M)
-            result[folder] = {path: index.git("ls-files", "-s", "--", path).split()[:2] for path in paths}
-            for path in (path for path, entry in result[folder].items() if not entry):
-                raise Error(f"{folder.name}: {path} is added by none of the folders before, or by two")
+            now = {path: tuple(entry.split()[:2]) for entry, _, path in (
+                line.partition("\t") for line in index.git("ls-files", "-s").splitlines())}
+            paths = added[folder] + (
+                re.findall(r"^\+\+\+ b/(.*)$", grows.read_text(), re.M) if grows.is_file() else [])
+            for path in paths:
+                if path not in now:
+                    raise Error(f"{folder.name}: {path} is added by none of the folders before, or by two")
+            result[folder] = {path: now[path] for path in paths}
             if grows.is_file():
                 try:
                     index.git("apply", "--cached", "--reverse", "--whitespace=nowarn", str(grows))
                 except Error as error:
                     raise Error(f"what {folder.name}/grows.diff adds is not in the files here any more, change both: "
                                 f"{error}") from error
-            if lines(folder / "files"):
-                index.git("update-index", "--force-remove", *lines(folder / "files"))
+            if added[folder]:
+                index.git("update-index", "--force-remove", *added[folder])
     return result
 
 
@@ -191,13 +202,12 @@ def apply(tree):
         tree.env |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": mail.rstrip(">"),
                      f"GIT_{role}_DATE": DATE}
     commit = base
-    grown = states(tree, base)
+    grown = states(tree)
     for folder in folders():
         with tempfile.TemporaryDirectory() as scratch:
             index = Index(tree, commit, scratch)
             apply_drops(tree, index, commit, folder)
-            for path, (mode, blob) in grown[folder].items():
-                index.git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}")
+            index.place(grown[folder])
             if (folder / "edits.diff").is_file():
                 try:
                     index.git("apply", "--cached", "--whitespace=nowarn",
