@@ -28,10 +28,8 @@ key() {
 
 # build COMMIT CONFIG - "ok", or what is wrong with it.
 build() {
-	local config=$2 arch=${2%%-*} log=$LOGS/bisect-$2.log fragment=$tree/build/$2/fragment extra fragments
-	fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")
-	extra=$ROOT/scripts/configs/$config.config
-	[ "$config" = "$arch" ] || fragments+=("$extra")
+	local config=$2 arch=${2%%-*} log=$LOGS/bisect-$2.log fragment=$tree/build/$2/fragment fragments
+	fragments_of "$config"
 	mkdir -p "${fragment%/*}"
 	git -C "$tree/linux" checkout -q -f "$1"
 	# A warning would be forgotten by the next run.

@@ -127,6 +127,20 @@ as_root() {
 	fi
 }
 
+# fragments_of CONFIG - set fragments to the files that a configuration is made of; the last word on an
+# option counts.
+fragments_of() {
+	local arch=${1%%-*} extra
+	fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")
+	[ "$1" != "$arch" ] || return 0
+	for extra in "$1" "${1#"$arch"-}"; do
+		[ ! -e "$ROOT/scripts/configs/$extra.config" ] || fragments+=("$ROOT/scripts/configs/$extra.config")
+	done
+}
+
+# busybox_of ARCH - a static one.
+busybox_of() { if [ "$1" = x86 ]; then echo /bin/busybox; else echo "$CACHE/tools/busybox-arm64"; fi; }
+
 # kmake TREE BUILD ARCH ARGUMENT... - make in the kernel tree TREE/linux, with the folder
 # TREE/build/BUILD.
 kmake() {

@@ -19,11 +19,7 @@ arm64*) arch=arm64 image=arch/arm64/boot/Image seconds=720 ;;
 *) die "no configuration $config: x86, arm64, or one of these, a dash, and a name in scripts/configs" ;;
 esac
 
-fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")
-for extra in "$config" "${config#"$arch"-}"; do
-	[ "$config" = $arch ] || [ ! -e "$ROOT/scripts/configs/$extra.config" ] ||
-		fragments+=("$ROOT/scripts/configs/$extra.config")
-done
+fragments_of "$config"
 
 # What the build depends on. Equal to the last one: nothing to do.
 state() {
@@ -36,7 +32,6 @@ state() {
 }
 
 configure() {
-	# The last word on an option counts.
 	cat "${fragments[@]}" >"$build/fragment"
 	kmake "$tree" "$config" $arch KCONFIG_ALLCONFIG="$build/fragment" allnoconfig
 	local line missing=

@@ -51,9 +51,7 @@ git -C "$checkout" rev-parse --short HEAD >"$dir/root/debian/kut/build-head" 2>/
 sed -i 's/^ERRATATXT=.*/ERRATATXT=errata.txt/' "$dir/root/debian/kut/config.mak"
 ./run_tests.sh -l >"$dir/tests"
 
-busybox=$(command -v busybox)
-[ "$arch" = x86 ] || busybox=$CACHE/tools/busybox-arm64
-"$ROOT/scripts/rootfs.sh" "$dir/rootfs.cpio" "$busybox" "$CACHE/tools/inside-$arch" "$dir/root"
+"$ROOT/scripts/rootfs.sh" "$dir/rootfs.cpio" "$(busybox_of "$arch")" "$CACHE/tools/inside-$arch" "$dir/root"
 
 "$ROOT/scripts/kernel.sh" "$arch"
 "$ROOT/scripts/kernel.sh" "$arch" base

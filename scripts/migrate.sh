@@ -12,13 +12,13 @@
 arch=${1:?}
 case $arch in
 x86)
-	lane=amd image=arch/x86/boot/bzImage busybox=$(command -v busybox || true)
+	lane=amd image=arch/x86/boot/bzImage
 	target=x86_64-unknown-linux start=0x100000
 	# VMs that don't idle leave little to the host's own threads, and an emulated timer may be late.
 	export APPEND="rcupdate.rcu_cpu_stall_suppress=1 no_timer_check ${APPEND:-}"
 	;;
 arm64)
-	lane=arm64 image=arch/arm64/boot/Image busybox=$CACHE/tools/busybox-arm64
+	lane=arm64 image=arch/arm64/boot/Image
 	target=aarch64-none-elf start=0x40100000
 	export APPEND="kvm-arm.mode=nested ${APPEND:-arm64.no32bit_el0}"
 	;;
@@ -35,7 +35,7 @@ rm -rf "$dir"
 mkdir -p "$dir/root/debian" "$dir/vms"
 "clang$LLVM" --target=$target -nostdlib -static -fuse-ld=lld -Wl,-N,-Ttext=$start \
 	-o "$dir/root/debian/vm" "$ROOT/scripts/guest/vm-$arch.S"
-"$ROOT/scripts/rootfs.sh" "$dir/rootfs.cpio" "$busybox" "$CACHE/tools/inside-$arch" "$dir/root"
+"$ROOT/scripts/rootfs.sh" "$dir/rootfs.cpio" "$(busybox_of "$arch")" "$CACHE/tools/inside-$arch" "$dir/root"
 
 boots=0
 # on KERNEL COMMAND... - boot it, with all VMs so far, run commands of guest/migrate, keep new VMs.

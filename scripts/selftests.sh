@@ -11,8 +11,8 @@ out=$LAB/selftests/$arch
 vmm=$CACHE/vmm/$arch
 kselftest=$LAB/linux/tools/testing/selftests
 case $arch in
-x86) cross='' busybox=/bin/busybox ;;
-arm64) cross=aarch64-linux-gnu- busybox=$CACHE/tools/busybox-arm64 ;;
+x86) cross='' ;;
+arm64) cross=aarch64-linux-gnu- ;;
 *) die "no architecture $arch: x86 or arm64" ;;
 esac
 
@@ -45,7 +45,7 @@ build() {
 	cp "$CACHE/tools-guestcaps/$arch/guestcaps" "$root/bin/"
 	# What is unpacked at every boot had better be small.
 	find "$root" -type f -perm /111 -exec "${cross}strip" --strip-debug {} + 2>/dev/null || true
-	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio" "$busybox" "$root"
+	"$ROOT/scripts/rootfs.sh" "$out/$what.cpio" "$(busybox_of "$arch")" "$root"
 }
 
 demo=(guest_caps guest_caps_bench)
