@@ -3,7 +3,7 @@
  * Test that ID registers stay as they are where ioctls run out of memory, or can't copy: on kernels
  * with fault injection.
  */
-#include "fail_nth.h"
+#include "guest_caps_faults.h"
 #include "id_regs.h"
 
 static struct kvm_guest_cap caps[ID_MAX_CAPS], expected[ID_MAX_CAPS];
@@ -68,49 +68,10 @@ static void test_masks(struct kvm_vm *vm)
 		fail_nth_end(&fault, __vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range));
 }
 
-/* What is told is whole. */
 static void test_query(const char *what, int fd, u32 op, const struct kvm_guest_caps_reg *asked,
 		       u32 nr_asked)
 {
-	u32 all = id_vm_query(fd, op, asked, nr_asked, expected);
-
-	fail_nth_begin(&fault, what);
-	while (fail_nth_next(&fault)) {
-		u32 nr = ID_MAX_CAPS;
-
-		memset(caps, 0, sizeof(caps));
-		if (fail_nth_end(&fault, guest_caps_query(fd, op, asked, nr_asked, caps, &nr)))
-			TEST_ASSERT(nr == all && !memcmp(caps, expected, nr * sizeof(*caps)),
-				    "%s: other records", what);
-	}
-}
-
-static void test_debugfs(struct kvm_vm *vm)
-{
-	char path[128], text[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/idregs_limits", getpid(), vm->fd);
-	fail_nth_begin(&fault, "idregs_limits");
-	while (fail_nth_next(&fault)) {
-		fd = open(path, O_RDONLY);
-		fail_nth_end(&fault, fd < 0 ? fd : read(fd, text, sizeof(text)));
-		close(fd);
-	}
-}
-
-static void test_create_vcpu(struct kvm_vm *vm)
-{
-	int id = 1, fd;
-
-	fail_nth_begin(&fault, "KVM_CREATE_VCPU");
-	while (fail_nth_next(&fault)) {
-		fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
-		if (fail_nth_end(&fault, fd)) {
-			close(fd);
-			id++;
-		}
-	}
+	faults_in_query(&fault, what, fd, op, asked, nr_asked, expected, caps, ID_MAX_CAPS);
 }
 
 /* A VM's registers are made when its first vCPU is initialized. */
@@ -159,8 +120,8 @@ static void test_vm(const struct id_vm *config)
 	test_query("KVM_GUEST_CAPS, list", vm->fd, KVM_GUEST_CAPS_LIST, NULL, 0);
 	test_query("KVM_GUEST_CAPS, check", vm->fd, KVM_GUEST_CAPS_CHECK, asked, NUM_ID_REGS);
 	test_query("KVM_GUEST_CAPS, read", vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0);
-	test_debugfs(vm);
-	test_create_vcpu(vm);
+	faults_in_debugfs(&fault, vm, "idregs_limits");
+	faults_in_create_vcpu(&fault, vm, 1);
 	check(vcpu);
 	kvm_vm_free(vm);
 

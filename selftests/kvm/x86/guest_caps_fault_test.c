@@ -3,13 +3,8 @@
  * Test that guest CPUID stays as it is where KVM_SET_CPUID2 and others run out of memory, or can't
  * copy: on kernels with fault injection.
  */
-#include "fail_nth.h"
-#include "guest_caps.h"
-#include "kvm_util.h"
-#include "processor.h"
-
-#define MAX_ENTRIES	256
-#define MAX_CAPS	2048
+#include "guest_caps_faults.h"
+#include "guest_caps_table.h"
 
 /* The feature of leaf 1's ECX in which the tables differ. */
 #define SSE42		20
@@ -101,50 +96,8 @@ static void test_get(const char *what, int fd, unsigned long cmd)
 
 static void test_query(const char *what, int fd, u32 op, const struct kvm_cpuid2 *asked)
 {
-	const void *entries = asked ? asked->entries : NULL;
-	u32 nent = asked ? asked->nent : 0;
-	u32 all = guest_caps_query_all(fd, op, entries, nent, expected, MAX_CAPS);
-
-	fail_nth_begin(&fault, what);
-	while (fail_nth_next(&fault)) {
-		u32 nr = MAX_CAPS;
-
-		memset(caps, 0, MAX_CAPS * sizeof(*caps));
-		if (fail_nth_end(&fault, guest_caps_query(fd, op, entries, nent, caps, &nr)))
-			TEST_ASSERT(nr == all && !memcmp(caps, expected, nr * sizeof(*caps)),
-				    "%s: other records", what);
-	}
-}
-
-static void test_debugfs(struct kvm_vm *vm)
-{
-	char path[96], text[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/vcpu0/guest_caps", getpid(),
-		 vm->fd);
-	fail_nth_begin(&fault, "debugfs");
-	while (fail_nth_next(&fault)) {
-		fd = open(path, O_RDONLY);
-		fail_nth_end(&fault, fd < 0 ? fd : read(fd, text, sizeof(text)));
-		close(fd);
-	}
-}
-
-static void test_create_vcpu(void)
-{
-	struct kvm_vm *vm = vm_create_barebones();
-	int nr = 0, fd;
-
-	fail_nth_begin(&fault, "KVM_CREATE_VCPU");
-	while (fail_nth_next(&fault)) {
-		fd = ioctl(vm->fd, KVM_CREATE_VCPU, nr);
-		if (fail_nth_end(&fault, fd)) {
-			close(fd);
-			nr++;
-		}
-	}
-	kvm_vm_free(vm);
+	faults_in_query(&fault, what, fd, op, asked ? asked->entries : NULL,
+			asked ? asked->nent : 0, expected, caps, MAX_CAPS);
 }
 
 int main(void)
@@ -193,7 +146,7 @@ int main(void)
 	test_query("KVM_GUEST_CAPS, list", vm->fd, KVM_GUEST_CAPS_LIST, NULL);
 	test_query("KVM_GUEST_CAPS, check", vm->fd, KVM_GUEST_CAPS_CHECK, large);
 	test_query("KVM_GUEST_CAPS, read", vcpu->fd, KVM_GUEST_CAPS_READ, NULL);
-	test_debugfs(vm);
+	faults_in_debugfs(&fault, vm, "vcpu0/guest_caps");
 
 	/* The same again, when it is all that is accepted. */
 	vcpu_run(vcpu);
@@ -201,6 +154,8 @@ int main(void)
 	vcpu_run(vcpu);
 	kvm_vm_free(vm);
 
-	test_create_vcpu();
+	vm = vm_create_barebones();
+	faults_in_create_vcpu(&fault, vm, 0);
+	kvm_vm_free(vm);
 	return 0;
 }

@@ -15,8 +15,6 @@
 #include "processor.h"
 #include "test_util.h"
 
-#define MAX_CAPS	2048
-
 static struct kvm_guest_cap caps[MAX_CAPS + 1], reads[MAX_CAPS];
 static struct kvm_cpuid2 *table, *got;
 static unsigned long nr_tables = 250;

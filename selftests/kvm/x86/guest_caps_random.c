@@ -4,7 +4,7 @@
  * what follows from these for CR4, EFER, XCR0 and MSRs.  Two kernels that say the same do the same.
  * On a line, a digest of several tables:
  *
- *	random FIRST DIGEST
+ *	random FIRST TABLES DIGEST
  *
  * usage: guest_caps_random [TABLES [FIRST]]	(with FIRST, a line for each table)
  */
@@ -144,12 +144,13 @@ int main(int argc, char **argv)
 		for (unsigned long i = 0; i < TABLES_OF_A_VM; i++) {
 			try_table(vcpu, table, got);
 			if (argc > 2)
-				printf("random %lu+%lu %016llx\n", n, i,
+				printf("random %lu 1 %016llx\n", n + i,
 				       (unsigned long long)digest);
 		}
 		kvm_vm_free(vm);
 		if (argc <= 2)
-			printf("random %lu %016llx\n", n, (unsigned long long)digest);
+			printf("random %lu %d %016llx\n", n, TABLES_OF_A_VM,
+			       (unsigned long long)digest);
 	}
 	return 0;
 }

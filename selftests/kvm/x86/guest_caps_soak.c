@@ -7,8 +7,6 @@
 #include "guest_caps_soak.h"
 #include "guest_caps_table.h"
 
-#define MAX_CAPS	2048
-
 static const char *const soak_files[] = { "vcpu0/guest_caps", "vcpu1/guest_caps" };
 static const int soak_nr_files = ARRAY_SIZE(soak_files);
 

@@ -12,6 +12,8 @@
 
 /* KVM_MAX_CPUID_ENTRIES */
 #define MAX_ENTRIES	256
+/* More than KVM_GUEST_CAPS has of features. */
+#define MAX_CAPS	2048
 
 #define INDEXED		KVM_CPUID_FLAG_SIGNIFCANT_INDEX
 #define PV_LEAF		0x40000001
