@@ -101,7 +101,7 @@ replaced_c_is_gone() {
 	while read -r path name; do
 		if git -C "$LAB/linux" grep -nw "$name" guestcaps -- \
 			":(glob)$(dirname "$path")/*"; then found=1; fi
-	done < <(cat series/*/drops)
+	done < <(cat series/*/*/drops)
 	[ "$found" -eq 0 ]
 }
 
@@ -170,7 +170,7 @@ series_is_inverse() {
 	sed -i 's/reserved_efer: control_regs::reserved(EFER, &facts),/reserved_efer: 0,/' \
 		"$scratch/here/arch/x86/kvm/caps/guest.rs"
 	said=$("$scratch/here/scripts/series.py" apply "$scratch/linux" 2>&1) && return 1
-	grep -q "08-x86-control-registers/grows.diff .*arch/x86/kvm/caps/guest.rs" <<<"$said" || { echo "$said"; return 1; }
+	grep -q "x86-control-registers/grows.diff .*arch/x86/kvm/caps/guest.rs" <<<"$said" || { echo "$said"; return 1; }
 }
 
 check "rustfmt" rust_format

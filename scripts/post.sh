@@ -66,7 +66,7 @@ for patch in "${patches[@]}"; do
 done
 [ $status -eq 0 ] || die "checkpatch has complaints, see above"
 # checkpatch's own use of codespell takes minutes.
-{ git -C "$tree" diff base guestcaps | sed -n 's/^+//p' && cat "$ROOT"/series/{cover,*/message}; } |
+{ git -C "$tree" diff base guestcaps | sed -n 's/^+//p' && cat "$ROOT"/series/{cover,*/*/message}; } |
 	codespell -L crate - || die "words are misspelled, see above"
 (cd "$tree" && scripts/get_maintainer.pl --no-rolestats "${patches[@]}" 2>/dev/null) >"$out/recipients" || true
 say "series: checkpatch --strict is content; the patches are in out/:"

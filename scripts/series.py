@@ -4,14 +4,17 @@
 
 usage: series.py apply   TREE    make TREE's branch "guestcaps" the series, on top of "base"
        series.py refresh TREE    bring TREE's commits back to series/ and to the files here
+       series.py sets    TREE    which commits are each series: lines "NAME PARENT-OF-FIRST LAST"
 
-A folder series/NN-name is one commit: its message; the files it adds (they stand in this
-repository, as the whole series leaves them); drops, the C definitions it deletes, as "file name"
-(universal-ctags knows where each begins and ends); edits.diff, what else it changes in existing
-files; and grows.diff, what it changes in files that the series adds: a file is added as it is here,
-with the grows.diff of all later folders taken back.
+A folder of series/ is what is posted as one series, on top of the one before. A folder NN-name in it
+is one commit: its message; the files it adds (they stand in this repository, as the last series
+leaves them); drops, the C definitions it deletes, as "file name" (universal-ctags knows where each
+begins and ends); edits.diff, what else it changes in existing files; and grows.diff, what it changes
+in files that the series add: a file is added as it is here, with the grows.diff of all later folders
+taken back.
 """
 
+import itertools
 import json
 import os
 import re
@@ -88,7 +91,11 @@ def here(path):
 
 
 def folders():
-    return sorted(p for p in SERIES.iterdir() if (p / "message").is_file())
+    return sorted(path.parent for path in SERIES.glob("*/*/message"))
+
+
+def name_of(folder):
+    return folder.relative_to(SERIES)
 
 
 def lines(path):
@@ -162,7 +169,7 @@ def states(tree):
     for folder, paths in added.items():
         for path in paths:
             if not here(path).is_file():
-                raise Error(f"{folder.name}/files: there is no {here(path).relative_to(HERE)}")
+                raise Error(f"{name_of(folder)}/files: there is no {here(path).relative_to(HERE)}")
             whole[path] = "100755" if os.access(here(path), os.X_OK) else "100644", here(path).read_bytes()
     with tempfile.TemporaryDirectory() as scratch:
         index = Index(tree, None, scratch)
@@ -175,13 +182,13 @@ def states(tree):
                 re.findall(r"^\+\+\+ b/(.*)$", grows.read_text(), re.M) if grows.is_file() else [])
             for path in paths:
                 if path not in now:
-                    raise Error(f"{folder.name}: {path} is added by none of the folders before, or by two")
+                    raise Error(f"{name_of(folder)}: {path} is added by none of the folders before, or by two")
             result[folder] = {path: now[path] for path in paths}
             if grows.is_file():
                 try:
                     index.git("apply", "--cached", "--reverse", "--whitespace=nowarn", str(grows))
                 except Error as error:
-                    raise Error(f"what {folder.name}/grows.diff adds is not in the files here any more, change both: "
+                    raise Error(f"what {name_of(folder)}/grows.diff adds is not in the files here any more, change both: "
                                 f"{error}") from error
             if added[folder]:
                 index.git("update-index", "--force-remove", *added[folder])
@@ -213,7 +220,7 @@ def apply(tree):
                     index.git("apply", "--cached", "--whitespace=nowarn",
                               str(folder / "edits.diff"))
                 except Error as error:
-                    raise Error(f"{folder.name}/edits.diff does not apply: {error}") from error
+                    raise Error(f"{name_of(folder)}/edits.diff does not apply: {error}") from error
             commit = tree.git("commit-tree", index.write(), "-p", commit, "-F",
                               str(folder / "message")).strip()
     if commit != head:
@@ -251,13 +258,27 @@ def refresh(tree):
         here(path).parent.mkdir(parents=True, exist_ok=True)
         here(path).write_bytes(tree.show(BRANCH, path))
         here(path).chmod(modes[path] & 0o777)
-    for number, commit in enumerate(commits, 1):
+    place, number = None, 0
+    for commit in commits:
         message = tree.git("log", "-1", "--format=%B", commit).strip() + "\n"
         subject = message.splitlines()[0]
-        folder = known.pop(subject, None)
-        if not folder:
-            folder = SERIES / f"{number:02d}-{slug(subject)}"
-            folder.mkdir()
+        was = known.pop(subject, None)
+        # What is new belongs to the series that it stands in.
+        if was and was.parent != place:
+            if place and was.parent < place:
+                raise Error(f"{name_of(was)} stands behind commits of {place.name}: move the commit, or the folder")
+            place, number = was.parent, 0
+        if not place:
+            raise Error(f"\"{subject}\" is in front of all series: which one is it of? "
+                        "Make a folder for it with its message")
+        number += 1
+        name = was.name.partition("-")[2] if was else slug(subject)
+        folder = place / f"{number:02d}-{name}"
+        if was != folder:
+            if was:
+                was.rename(folder)
+            else:
+                folder.mkdir()
         (folder / "message").write_text(message)
 
         parent = commit + "~"
@@ -274,13 +295,24 @@ def refresh(tree):
                              *sorted(paths)) if paths else ""
             keep(folder / name, re.sub(r"^index .*\n", "", edits, flags=re.M))
     for folder in known.values():
-        print(f"refresh: no commit has the subject of {folder.name}: delete the folder?")
+        print(f"refresh: no commit has the subject of {name_of(folder)}: delete the folder?")
     tree.git("update-ref", APPLIED, BRANCH)
     print(f"refresh: {len(commits)} commits")
 
 
+def sets(tree):
+    commits = tree.git("rev-list", "--reverse", f"{BASE}..{BRANCH}").split()
+    parent = tree.rev(BASE)
+    if len(commits) != len(folders()):
+        raise Error(f"{tree.path} has {len(commits)} commits, series/ {len(folders())}: make refresh")
+    for place, pairs in itertools.groupby(zip(folders(), commits), lambda pair: pair[0].parent):
+        *_, (_, last) = pairs
+        print(place.name, parent, last)
+        parent = last
+
+
 def main():
-    commands = {"apply": apply, "refresh": refresh}
+    commands = {"apply": apply, "refresh": refresh, "sets": sets}
     if len(sys.argv) != 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     try:
