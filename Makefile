@@ -15,7 +15,7 @@ $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(
 endif
 
 .PHONY: help run test shell kernel kunit selftests compare report bench audit map facts fuzz replay migrate \
-	kut races soak baseline series bisect refresh clean distclean
+	kut races soak baseline series bisect matrix refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -45,6 +45,7 @@ help:
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
 ## make series      write the patches and a cover letter to out/
 ## make bisect      build KVM at each commit of the series, on both architectures
+## make matrix      build KVM in each configuration of scripts/configs; CONFIGS="x86-gcc ..." picks some
 ## make refresh     bring commits in the lab's kernel tree back to series/
 ## make clean       remove what was built, keep what was fetched (distclean: remove that too)
 ##
@@ -144,7 +145,10 @@ series:
 	@$(ALONE) scripts/post.sh
 
 bisect:
-	@$(ALONE) scripts/bisect.sh
+	@$(ALONE) scripts/bisect.sh $(CONFIGS)
+
+matrix:
+	@$(ALONE) scripts/bisect.sh --tip $(CONFIGS)
 
 refresh:
 	@$(ALONE) scripts/refresh.sh

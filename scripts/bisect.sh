@@ -1,26 +1,36 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Build KVM at each commit of the series, on both architectures, without a warning.
-# usage: bisect.sh [CONFIG...]   (x86, x86-m and arm64 unless said otherwise)
-# What was built once is known by its tree, and not built again. One line a commit; status 1 if one
-# of them fails.
+# usage: bisect.sh [--tip] [CONFIG...]   CONFIG: x86, x86-m, x86-gcc and arm64 unless said otherwise;
+# --tip: at the last one only, and with all that scripts/configs has
+# What was built once is known by its tree, and not built again. One line a commit, or with --tip a
+# configuration; status 1 if one of them fails.
 . "$(dirname "$0")/common.sh"
 
-"$ROOT/scripts/setup.sh" kernel arm64
+"$ROOT/scripts/setup.sh" kernel arm64 matrix
 "$ROOT/scripts/source.sh"
-configs=("$@")
-[ $# -gt 0 ] || configs=(x86 x86-m arm64)
+range=base..guestcaps
+configs=(x86 x86-m x86-gcc arm64)
+if [ "${1:-}" = --tip ]; then
+	shift
+	range=guestcaps^..guestcaps
+	mapfile -t configs < <(cd "$ROOT/scripts/configs" && printf '%s\n' x86*.config arm64*.config)
+	configs=("${configs[@]%.config}")
+fi
+[ $# -eq 0 ] || configs=("$@")
 known=$CACHE/bisect
 tree=$LAB/bisect
 mkdir -p "$known" "$tree/build"
 git -C "$LAB/linux" worktree prune
 [ -e "$tree/linux/.git" ] || git -C "$LAB/linux" worktree add -q -f --detach "$tree/linux" base
 
-# What KVM is made of, beside the configuration.
+# key COMMIT CONFIG - what KVM is made of.
 key() {
+	local fragments
+	fragments_of "$2"
 	{
 		git -C "$LAB/linux" ls-tree "$1" arch/ include/ kernel/ rust/ virt/ scripts/
-		cat "$ROOT/scripts/configs/"*.config "$0"
+		cat "${fragments[@]}" "$0"
 		"$RUSTC" --version
 		"clang$LLVM" --version | head -n 1
 	} | sha256sum | cut -c 1-32
@@ -28,21 +38,16 @@ key() {
 
 # build COMMIT CONFIG - "ok", or what is wrong with it.
 build() {
-	local config=$2 arch=${2%%-*} log=$LOGS/bisect-$2.log fragment=$tree/build/$2/fragment fragments
-	fragments_of "$config"
-	mkdir -p "${fragment%/*}"
+	local log=$LOGS/bisect-$2.log arch=${2%%-*}
 	git -C "$tree/linux" checkout -q -f "$1"
 	# A warning would be forgotten by the next run.
-	{ cat "${fragments[@]}" && echo CONFIG_WERROR=y; } >"$fragment.new"
-	{
-		cmp -s "$fragment.new" "$fragment" ||
-			kmake "$tree" "$config" "$arch" KCONFIG_ALLCONFIG="$fragment.new" allnoconfig &&
-			kmake "$tree" "$config" "$arch" -j"$JOBS" prepare "arch/$arch/kvm/" virt/kvm/
-	} >"$log" 2>&1 || { echo "FAILED, see $log.$1"; cp "$log" "$log.$1"; return; }
-	mv "$fragment.new" "$fragment"
-	if grep -qE '^warning|: warning' "$log"; then
-		echo "warns, see $log.$1"
+	if ! { configure "$tree" "$2" CONFIG_WERROR=y &&
+		kmake "$tree" "$2" "$arch" -j"$JOBS" prepare "arch/$arch/kvm/" virt/kvm/; } >"$log" 2>&1; then
 		cp "$log" "$log.$1"
+		echo "FAILED, see $log.$1"
+	elif grep -qE '^warning|: warning' "$log"; then
+		cp "$log" "$log.$1"
+		echo "warns, see $log.$1"
 	else
 		echo ok
 	fi
@@ -52,7 +57,8 @@ status=0
 while read -r commit subject; do
 	line=
 	for config in "${configs[@]}"; do
-		record=$known/$config-$(key "$commit")
+		begin=$SECONDS
+		record=$known/$config-$(key "$commit" "$config")
 		if ! [ -s "$record" ]; then
 			verdict=$(build "$commit" "$config")
 			[ "$verdict" != ok ] || echo ok >"$record"
@@ -60,8 +66,12 @@ while read -r commit subject; do
 			verdict=ok
 		fi
 		[ "$verdict" = ok ] || status=1
-		line+="  $config: $verdict"
+		if [ "$range" = base..guestcaps ]; then
+			line+="  $config: $verdict"
+		else
+			say "$(printf '%-20s' "$config") $verdict  ($(clock $((SECONDS - begin))))"
+		fi
 	done
-	say "$(cut -c 1-10 <<<"$commit")$line  $subject"
-done < <(git -C "$LAB/linux" log --reverse --format='%H %s' base..guestcaps)
+	[ -z "$line" ] || say "$(cut -c 1-10 <<<"$commit")$line  $subject"
+done < <(git -C "$LAB/linux" log --reverse --format='%H %s' "$range")
 exit $status

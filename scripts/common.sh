@@ -24,6 +24,8 @@ export ROOT CACHE LAB BASE LOGS VERSION KDIR
 # Debian's toolchain before any other, through ccache's links where there are any.
 export PATH=/usr/lib/ccache:/usr/bin:$CACHE/tools/bin:$PATH
 export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_BASEDIR=$CACHE CCACHE_NOHASHDIR=1
+# The compiler says what a file includes: nothing is preprocessed twice.
+export CCACHE_DEPEND=1
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-4G}
 # Nothing of the builder's gets into the kernel.
 export KBUILD_BUILD_USER=guestcaps KBUILD_BUILD_HOST=lab
@@ -128,26 +130,57 @@ as_root() {
 }
 
 # fragments_of CONFIG - set fragments to the files that a configuration is made of; the last word on an
-# option counts.
+# option counts. One that ends in -debian or -defconfig is Debian's own or the kernel's, and what of
+# the lab's files has that name.
 fragments_of() {
 	local arch=${1%%-*} extra
-	fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config")
+	case $1 in
+	*-debian) fragments=("$CACHE/tools/debian-$arch.config") ;;
+	x86-defconfig) fragments=("$LAB/linux/arch/x86/configs/x86_64_defconfig") ;;
+	arm64-defconfig) fragments=("$LAB/linux/arch/arm64/configs/defconfig") ;;
+	*) fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config") ;;
+	esac
 	[ "$1" != "$arch" ] || return 0
 	for extra in "$1" "${1#"$arch"-}"; do
 		[ ! -e "$ROOT/scripts/configs/$extra.config" ] || fragments+=("$ROOT/scripts/configs/$extra.config")
 	done
 }
 
+# configure TREE CONFIG [OPTION] - make its .config, unless it has that already, in the folder
+# TREE/build/CONFIG; OPTION is one more. What the lab asks for has to be in there.
+configure() {
+	local build=$1/build/$2 line missing="" fragments target=allnoconfig
+	fragments_of "$2"
+	case $2 in *-defconfig | *-debian) target=alldefconfig ;; esac
+	mkdir -p "$build"
+	{ cat "${fragments[@]}" && printf '%s' "${3:+$3$'\n'}"; } >"$build/fragment.new"
+	if [ -s "$build/.config" ] && cmp -s "$build/fragment.new" "$build/fragment"; then
+		return 0
+	fi
+	kmake "$1" "$2" "${2%%-*}" KCONFIG_ALLCONFIG="$build/fragment.new" $target || return
+	while read -r line; do
+		grep -qxF -e "$line" -e "# ${line%=n} is not set" "$build/.config" ||
+			[ "$(tac "$build/fragment.new" | grep -m 1 "^${line%%=*}=")" != "$line" ] ||
+			[ "${line##*=}" = n ] || missing="$missing $line"
+	done < <(printf '%s\n' "${fragments[@]}" | grep -F "$ROOT/" | xargs cat | grep ^CONFIG_)
+	[ -z "$missing" ] || die "error: the kernel's configuration lacks$missing"
+	mv "$build/fragment.new" "$build/fragment"
+}
+
 # busybox_of ARCH - a static one.
 busybox_of() { if [ "$1" = x86 ]; then echo /bin/busybox; else echo "$CACHE/tools/busybox-arm64"; fi; }
 
-# kmake TREE BUILD ARCH ARGUMENT... - make in the kernel tree TREE/linux, with the folder
-# TREE/build/BUILD.
+# kmake TREE CONFIG ARCH ARGUMENT... - make in the kernel tree TREE/linux, with the folder
+# TREE/build/CONFIG, and what a file of that name in scripts/configs says behind "# make:".
 kmake() {
-	local tree=$1 build=$2 arch=$3
+	local tree=$1 build=$2 arch=$3 words=$ROOT/scripts/configs/$2.config
 	shift 3
 	# Hosts can be made up there.
 	[ "$arch" != arm64 ] || set -- "CFLAGS_cpufeature.o=-include $ROOT/scripts/host.c" "$@"
+	if [ -e "$words" ]; then
+		words=$(sed -n 's/^# make: //p' "$words")
+		eval "set -- \"\$@\" $words"
+	fi
 	# Another rustdoc may come first in PATH.
 	make -C "$tree/linux" O="$tree/build/$build" CLIPPY=1 ARCH="$arch" LLVM="$LLVM" \
 		RUSTC="$RUSTC" RUSTDOC="$(dirname "$RUSTC")/rustdoc" BINDGEN="$BINDGEN" \

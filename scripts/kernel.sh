@@ -31,22 +31,8 @@ state() {
 	"clang$LLVM" --version | head -n 1
 }
 
-configure() {
-	cat "${fragments[@]}" >"$build/fragment"
-	kmake "$tree" "$config" $arch KCONFIG_ALLCONFIG="$build/fragment" allnoconfig
-	local line missing=
-	while read -r line; do
-		grep -qxF -e "$line" -e "# ${line%=n} is not set" "$build/.config" ||
-			[ "$(tac "$build/fragment" | grep -m 1 "^${line%%=*}=")" != "$line" ] ||
-			[ "${line##*=}" = n ] || missing="$missing $line"
-	done < <(grep ^CONFIG_ "$build/fragment")
-	[ -z "$missing" ] || die "error: the kernel's configuration lacks$missing"
-}
-
 compile() {
-	if ! [ -s "$build/.config" ] || ! cat "${fragments[@]}" | cmp -s - "$build/fragment"; then
-		configure
-	fi
+	configure "$tree" "$config"
 	kmake "$tree" "$config" $arch -j"$JOBS" "$(basename $image)"
 	if grep -q =m "$build/.config"; then
 		kmake "$tree" "$config" $arch -j"$JOBS" modules

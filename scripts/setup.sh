@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Install what the lab needs, where it is missing, and check that it will do.
-# usage: setup.sh PART...   (kernel x86 intel arm64 inside test fuzz report series: what will be done)
+# usage: setup.sh PART...   (kernel x86 intel arm64 inside test fuzz report series matrix: what will
+# be done)
 . "$(dirname "$0")/common.sh"
 
 RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
@@ -42,6 +43,10 @@ for part in "$@"; do
 		;;
 	fuzz) packages+=" libclang-rt${LLVM}-dev" ;;
 	report) packages+=" python3-matplotlib" ;;
+	matrix)
+		packages+=" libdw-dev"
+		need_gb=$((need_gb + 6))
+		;;
 	series) packages+=" b4 codespell python3-ply python3-git" ;;
 	*) die "unknown part $part" ;;
 	esac
@@ -169,20 +174,43 @@ fetch_std() {
 	touch "$dir/whole"
 }
 
-# unpack_debian FOLDER ARCH PACKAGE... - the newest that Debian has, with all libraries; without an
-# ARCH the system's own.
+# unpack_debian FOLDER ARCH PACKAGE... - the newest that Debian has in $suites, with all libraries;
+# without an ARCH the system's own.
 unpack_debian() {
-	local dir=$1 deb debs=$CACHE/apt/trixie+trixie-backports${2:+-$2}/cache/archives
+	local dir=$1 deb suites=${suites:-trixie trixie-backports}
+	local debs=$CACHE/apt/${suites// /+}${2:+-$2}/cache/archives
 	mkdir -p "$dir"
 	# To a dpkg that knows of no package, every library is missing.
-	apt_with "trixie trixie-backports" ${2:+"$2"} -- install -y --download-only \
-		--no-install-recommends -t trixie-backports -o Dir::State::status=/dev/null \
+	apt_with "$suites" ${2:+"$2"} -- install -y --download-only \
+		--no-install-recommends -t "${suites##* }" -o Dir::State::status=/dev/null \
 		"${@:3}" || return
 	for deb in "$debs"/*.deb; do
 		dpkg-deb -x "$deb" "$dir" || return
 	done
 	as_root rm -f "$debs"/*.deb
 	rm -rf "$dir"/usr/share/{doc,man,locale}
+}
+
+# The oldest compiler that the kernel takes, which is Debian 13's, or the newest that Debian has.
+fetch_rust() {
+	local dir=$CACHE/tools/rust-$1 suites=${2:-}
+	rm -rf "$dir"
+	unpack_debian "$dir" "" rustc rust-src || return
+	starter "$dir/rustc" "$dir" rustc --sysroot "$dir/usr"
+	starter "$dir/rustdoc" "$dir" rustdoc --sysroot "$dir/usr"
+	"$dir/rustc" --version || return
+	touch "$dir/whole"
+}
+
+# What Debian configures the kernel with, on both architectures.
+fetch_configs() {
+	local dir=$CACHE/tools/debian-configs pair
+	for pair in amd64:x86 arm64:arm64; do
+		unpack_into "$dir" trixie-backports "${pair%:*}" -- download linux-config-7.3 || return
+		xz -dc "$dir"/usr/src/linux-config-7.3/"config.${pair%:*}_none_${pair%:*}.xz" >"$dir/config" || return
+		mv "$dir/config" "$CACHE/tools/debian-${pair#*:}.config"
+		rm -rf "$dir"
+	done
 }
 
 # One for the build machine, in a folder of its own, and a program there that starts it.
@@ -270,6 +298,13 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 			[ -e "$CACHE/tools/inside-$arch/whole" ] ||
 				step inside-$arch 60 "Fetching QEMU for the emulated host" fetch_inside $arch
 		done
+		;;
+	esac
+	case " $* " in
+	*" matrix "*)
+		[ -e "$CACHE/tools/rust-oldest/whole" ] || step rust-oldest 60 "Fetching Rust $RUST_MIN" fetch_rust oldest trixie
+		[ -e "$CACHE/tools/rust-newest/whole" ] || step rust-newest 60 "Fetching the newest Rust" fetch_rust newest
+		[ -s "$CACHE/tools/debian-arm64.config" ] || step debian-configs 10 "Fetching Debian's configurations" fetch_configs
 		;;
 	esac
 	if [ -z "$KDIR" ] && [ ! -e "$LAB/linux/.git" ] && ! ls "$CACHE"/source/linux-source-*.deb >/dev/null 2>&1; then
