@@ -14,8 +14,8 @@ ifeq ($(and $(filter x86 arm64,$(ARCH)),$(filter amd intel,$(VENDOR))),)
 $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(VENDOR))
 endif
 
-.PHONY: help run test shell kernel kunit selftests compare report bench audit map facts fuzz replay migrate \
-	kut races soak baseline series bisect matrix refresh clean distclean
+.PHONY: help run test shell kernel kunit selftests compare report bench audit map facts examples fuzz replay \
+	migrate kut races soak baseline series bisect matrix refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -33,6 +33,8 @@ help:
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
 ## make facts       write what tools/guestcaps knows of the kernel tree's names and rules
+## make examples    apply the documentation's worked examples, and run the KUnit suites as programs here;
+##                  NAMES="x86 arm64": only the suites
 ## make fuzz        hold the Rust cores against the C that they replace, on made-up hosts and vCPUs;
 ##                  TARGET= one of them, SECONDS= or RUNS= for each
 ## make replay      the same on real CPUs: FILES="a b", what guestcaps dump or cpuid -r printed there,
@@ -107,6 +109,12 @@ facts:
 	@$(ALONE) scripts/setup.sh kernel
 	@$(ALONE) scripts/source.sh
 	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN exec scripts/facts.py'
+
+examples:
+	@$(ALONE) scripts/setup.sh kernel
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) scripts/kernel.sh x86
+	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/examples.py "$$@"' examples $(NAMES)
 
 fuzz:
 	@$(ALONE) scripts/setup.sh kernel fuzz

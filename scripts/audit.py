@@ -70,8 +70,7 @@ HEAD = """.. SPDX-License-Identifier: GPL-2.0
 Users of guest capabilities
 ===========================
 
-Every place in KVM that asks what a guest may use, and how it is answered. Made
-by ``scripts/audit.py`` of the guestcaps lab.
+Every place in KVM that asks what a guest may use, and how it is answered.
 
 word
     from the vCPU's capability words;

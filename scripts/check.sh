@@ -188,6 +188,8 @@ check "what must not build does not, and the compiler says why" scripts/must-fai
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
 check "documentation renders" documentation
+check "examples: the documentation's apply, build, and do what they say" \
+	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/examples.py
 check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check
 check "fuzz: the cores do what the C did that they replace" \
 	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/fuzz.py --seconds 40

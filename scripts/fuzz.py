@@ -235,30 +235,65 @@ def build_kernel(tree, name):
     return missing
 
 
-def build_core():
-    """The Rust core, as it stands here, and its boundary with C."""
-    out = OUT / "rust"
+def of(trees, path):
+    """A file, of the first tree that has it."""
+    return next(tree / path for tree in trees if (tree / path).exists())
+
+
+def describe_x86(out, trees):
+    """What the kernel's own crate has of x86: the description of features, and C's types."""
     (out / "rust/kernel").mkdir(parents=True, exist_ok=True)
-    features = run("awk", "-f", HERE / "arch/x86/tools/gen-cpufeature-rs.awk", *(
-        LINUX / path for path in (
+    features = run("awk", "-f", of(trees, "arch/x86/tools/gen-cpufeature-rs.awk"), *(
+        of(trees, path) for path in (
             "arch/x86/include/asm/cpufeatures.h", "arch/x86/include/asm/cpufeature.h",
             "arch/x86/include/asm/kvm_host.h", "arch/x86/kvm/reverse_cpuid.h",
             "tools/arch/x86/kcpuid/cpuid.csv", "arch/x86/include/uapi/asm/processor-flags.h",
             "arch/x86/include/asm/msr-index.h")))
     (out / "rust/kernel/generated_cpufeature.rs").write_text(features)
-    bindings = out / "bindings.rs"
-    run(BINDGEN, LINUX / "arch/x86/kvm/caps.h", "--use-core", "--with-derive-default",
+    first = [f"-I{tree / folder}" for tree in trees for folder in ("arch/x86/kvm", "arch/x86/include")]
+    run(BINDGEN, of(trees, "arch/x86/kvm/caps.h"), "--use-core", "--with-derive-default",
         "--allowlist-item", "kvm_.*|KVM_.*|xfeature|XFEATURE_.*|NCAPINTS|NBUGINTS",
         "--opaque-type", "seq_file", "--no-doc-comments",
         "--ctypes-prefix", "crate::ffi", "--no-layout-tests", "--no-debug", ".*",
-        "--rust-target", "1.85", "-o", bindings,
-        "--", *kernel_flags(LINUX, out), "-D__BINDGEN__", "-fno-builtin")
-    env = os.environ | {"OBJTREE": str(out), "FUZZ_BINDINGS": str(bindings)}
-    rustc = [RUSTC, "--edition", "2021", "--out-dir", out, "-L", out, "-Copt-level=2", "-Adead_code"]
-    run(*rustc, "--extern", "proc_macro", "--crate-type", "proc-macro", FUZZ / "export.rs")
-    run(*rustc, "--crate-type", "rlib", "--crate-name", "flags", LINUX / "rust/kernel/impl_flags.rs")
-    run(*rustc, "--extern", "flags", "--extern", "export", "--crate-type", "rlib", FUZZ / "kernel.rs",
-        env=env)
+        "--rust-target", "1.85", "-o", out / "bindings.rs",
+        "--", *first, *kernel_flags(LINUX, out), "-D__BINDGEN__", "-fno-builtin")
+
+
+def describe_arm64(out, trees):
+    """The same of arm64: the description of registers, and facts."""
+    (out / "rust/kernel").mkdir(parents=True, exist_ok=True)
+    header = of(trees, "arch/arm64/kvm/idregs.h").read_text()
+    facts = re.findall(r"^\t(KVM_IDREG_\w+)\s*= BIT\((\d+)\),$", header, re.M)
+    (out / "facts.h").write_text("".join(f"#define {name} (1u << {bit})\n" for name, bit in facts))
+    (out / "facts.rs").write_text("pub mod kvm_idreg_fact {\n" + "".join(
+        f"    pub const {name}: u32 = 1 << {bit};\n" for name, bit in facts) + "}\n")
+    (out / "rust/kernel/generated_cpufeature.rs").write_text(run(
+        "awk", "-f", of(trees, "arch/arm64/tools/gen-sysreg-rs.awk"), of(trees, "arch/arm64/tools/sysreg"),
+        of(trees, "arch/arm64/include/asm/sysreg.h")))
+
+
+def rustc(out, *arguments):
+    return [RUSTC, "--edition", "2021", "--out-dir", out, "-L", out, "-Copt-level=2", "-Adead_code", *arguments]
+
+
+def build_flags(out):
+    run(*rustc(out, "--crate-type", "rlib", "--crate-name", "flags", LINUX / "rust/kernel/impl_flags.rs"))
+
+
+def build_crate(out, bindings, *arguments):
+    """The kernel's own crate, as far as cores and their tests want it."""
+    run(*rustc(out, "--extern", "proc_macro", "--crate-type", "proc-macro", FUZZ / "export.rs"))
+    build_flags(out)
+    run(*rustc(out, "--extern", "flags", "--extern", "export", "--crate-type", "rlib", *arguments,
+               FUZZ / "kernel.rs"),
+        env=os.environ | {"OBJTREE": str(out), "FUZZ_BINDINGS": str(bindings)})
+
+
+def build_core():
+    """The Rust core, as it stands here, and its boundary with C."""
+    out = OUT / "rust"
+    describe_x86(out, (HERE, LINUX))
+    build_crate(out, out / "bindings.rs")
     link_core(HERE / "arch/x86/kvm/caps", out)
 
 
@@ -273,22 +308,14 @@ def link_core(core, out):
 def build_arm64(base):
     """The unmodified kernel's C, and what our core is made with."""
     out = OUT / "arm64"
-    (out / "rust/kernel").mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     must_be_somewhere(cut(base, out, ARM64_CUTS))
     (out / "asm").mkdir(exist_ok=True)
     (out / "asm/sysreg-defs.h").write_text(run("awk", "-f", base / "arch/arm64/tools/gen-sysreg.awk",
                                                base / "arch/arm64/tools/sysreg"))
-    facts = re.findall(r"^\t(KVM_IDREG_\w+)\s*= BIT\((\d+)\),$",
-                       (HERE / "arch/arm64/kvm/idregs.h").read_text(), re.M)
-    (out / "facts.h").write_text("".join(f"#define {name} (1u << {bit})\n" for name, bit in facts))
-    (out / "facts.rs").write_text("pub(crate) mod kvm_idreg_fact {\n" + "".join(
-        f"    pub(crate) const {name}: u32 = 1 << {bit};\n" for name, bit in facts) + "}\n")
+    describe_arm64(out, (HERE, LINUX))
+    build_flags(out)
     (out / "hosts.rs").write_text(hosts())
-    (out / "rust/kernel/generated_cpufeature.rs").write_text(run(
-        "awk", "-f", HERE / "arch/arm64/tools/gen-sysreg-rs.awk", LINUX / "arch/arm64/tools/sysreg",
-        LINUX / "arch/arm64/include/asm/sysreg.h"))
-    run(RUSTC, "--edition", "2021", "--crate-type", "rlib", "--crate-name", "flags", "--out-dir", out,
-        LINUX / "rust/kernel/impl_flags.rs")
     run(CLANG, *kernel_flags(base, out), COVERAGE, f"-I{FUZZ_ARM64}",
         f"-I{base / 'arch/arm64/include'}",
         f'-DFUZZ_SYSREG="{base / "arch/arm64/include/asm/sysreg.h"}"', "-c", FUZZ_ARM64 / "kernel.c",

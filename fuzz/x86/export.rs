@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's `#[export]`, without what else it checks.
+//! The kernel's macros, for a program: `#[export]` without what else it checks, and suites as what
+//! the compiler's own tests are.
 
 use proc_macro::TokenStream;
 
@@ -10,4 +11,9 @@ pub fn export(_: TokenStream, function: TokenStream) -> TokenStream {
 
     exported.extend(function);
     exported
+}
+
+#[proc_macro_attribute]
+pub fn kunit_tests(_: TokenStream, suite: TokenStream) -> TokenStream {
+    suite
 }
