@@ -15,7 +15,7 @@ $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(
 endif
 
 .PHONY: help run test shell kernel kunit selftests compare report bench audit map facts examples fuzz replay \
-	migrate kut races soak baseline series bisect matrix refresh clean distclean
+	migrate kut races soak baseline series bisect matrix deb refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -48,6 +48,8 @@ help:
 ## make series      write the patches and a cover letter to out/
 ## make bisect      build KVM at each commit of the series, on both architectures
 ## make matrix      build KVM in each configuration of scripts/configs; CONFIGS="x86-gcc ..." picks some
+## make deb         Debian packages of the kernel in out/, from your configuration: CONFIG=file; default:
+##                  the running system's
 ## make refresh     bring commits in the lab's kernel tree back to series/
 ## make clean       remove what was built, keep what was fetched (distclean: remove that too)
 ##
@@ -157,6 +159,11 @@ bisect:
 
 matrix:
 	@$(ALONE) scripts/bisect.sh --tip $(CONFIGS)
+
+deb:
+	@$(ALONE) scripts/setup.sh kernel $(config) deb
+	@$(ALONE) scripts/source.sh
+	@$(ALONE) env CONFIG="$(CONFIG)" scripts/deb.sh $(config)
 
 refresh:
 	@$(ALONE) scripts/refresh.sh

@@ -140,6 +140,15 @@ documentation() {
 	! { grep -E 'WARNING|ERROR' "$log" | grep -v 'dot(1) not found'; }
 }
 
+# A configuration with which there can't be a package, and one with which there can.
+deb_names_what_excludes_rust() {
+	local config=$LAB/deb.config said
+	sed '/CONFIG_RANDSTRUCT/d; $a CONFIG_RANDSTRUCT_FULL=y' "$LAB/build/x86-m/.config" >"$config"
+	said=$(CONFIG=$config scripts/deb.sh x86 configure 2>&1) && { echo "not refused: RANDSTRUCT"; return 1; }
+	grep -qF 'CONFIG_RUST depends on !RANDSTRUCT: here RANDSTRUCT=y' <<<"$said" || { echo "$said"; return 1; }
+	CONFIG=$LAB/build/x86-m/.config scripts/deb.sh x86 configure
+}
+
 again=$LAB/build/again
 x86=arch/x86/kvm/caps/caps.o
 arm64=arch/arm64/kvm/idregs/idregs.o
@@ -190,6 +199,7 @@ check "map: Documentation's drawing is that of the table" scripts/map.py --check
 check "documentation renders" documentation
 check "examples: the documentation's apply, build, and do what they say" \
 	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/examples.py
+check "deb: what excludes Rust is named" deb_names_what_excludes_rust
 check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check
 check "fuzz: the cores do what the C did that they replace" \
 	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/fuzz.py --seconds 40

@@ -175,8 +175,8 @@ busybox_of() { if [ "$1" = x86 ]; then echo /bin/busybox; else echo "$CACHE/tool
 kmake() {
 	local tree=$1 build=$2 arch=$3 words=$ROOT/scripts/configs/$2.config
 	shift 3
-	# Hosts can be made up there.
-	[ "$arch" != arm64 ] || set -- "CFLAGS_cpufeature.o=-include $ROOT/scripts/host.c" "$@"
+	# Hosts can be made up there, but not by a kernel for real ones.
+	[ "$arch" != arm64 ] || [ "$build" = deb-arm64 ] || set -- "CFLAGS_cpufeature.o=-include $ROOT/scripts/host.c" "$@"
 	if [ -e "$words" ]; then
 		words=$(sed -n 's/^# make: //p' "$words")
 		eval "set -- \"\$@\" $words"

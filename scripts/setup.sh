@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Install what the lab needs, where it is missing, and check that it will do.
-# usage: setup.sh PART...   (kernel x86 intel arm64 inside test fuzz report series matrix: what will
-# be done)
+# usage: setup.sh PART...   (kernel x86 intel arm64 inside test fuzz deb report series matrix: what
+# will be done)
 . "$(dirname "$0")/common.sh"
 
 RUST_MIN=1.85.0 # as scripts/min-tool-version.sh of the kernel has it
@@ -42,6 +42,10 @@ for part in "$@"; do
 		need_gb=$((need_gb + 2))
 		;;
 	fuzz) packages+=" libclang-rt${LLVM}-dev" ;;
+	deb)
+		packages+=" dpkg-dev debhelper libdw-dev pahole zstd"
+		need_gb=$((need_gb + 6))
+		;;
 	report) packages+=" python3-matplotlib" ;;
 	matrix)
 		packages+=" libdw-dev"
