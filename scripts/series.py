@@ -30,6 +30,8 @@ BASE = "base"
 APPLIED = "refs/guestcaps/applied"
 # A fixed date makes the same series the same commits, on any machine.
 DATE = "2026-01-01T00:00:00+0000"
+# Whose commits they are until somebody posts them.
+NOBODY = "guestcaps", "guestcaps@localhost"
 
 
 class Error(Exception):
@@ -204,9 +206,9 @@ def apply(tree):
         raise Error(f"{tree.path} has commits that series/ lacks: make refresh "
                     f"(or drop them: git -C {tree.path} reset --hard {APPLIED})")
 
-    name, _, mail = (SERIES / "author").read_text().strip().partition(" <")
+    name, mail = NOBODY
     for role in ("AUTHOR", "COMMITTER"):
-        tree.env |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": mail.rstrip(">"),
+        tree.env |= {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": mail,
                      f"GIT_{role}_DATE": DATE}
     commit = base
     grown = states(tree)
