@@ -15,7 +15,7 @@ $(error ARCH is x86 or arm64, VENDOR is amd or intel; got ARCH=$(ARCH) VENDOR=$(
 endif
 
 .PHONY: help run test shell kernel kunit selftests compare report bench audit map facts examples fuzz replay \
-	migrate kut races soak baseline series bisect matrix deb refresh clean distclean
+	migrate kut races soak baseline series post bisect matrix deb refresh clean distclean
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
@@ -45,7 +45,9 @@ help:
 ##                  leaks
 ## make soak        everything at once, on kernels with KASAN and lockdep; MINUTES=n on each
 ## make baseline    record the verdicts of the unmodified kernel, on all lanes
-## make series      write the patches and a cover letter to out/
+## make series      write each series with its cover letter to out/, as drafts, and try whether all is
+##                  fit to be sent; BASE=tag: and whether they apply there, in KDIR
+## make post        the same in your name, on BASE of KDIR, for b4 send; SERIES="1-fixes ..." picks some
 ## make bisect      build KVM at each commit of the series, on both architectures
 ## make matrix      build KVM in each configuration of scripts/configs; CONFIGS="x86-gcc ..." picks some
 ## make deb         Debian packages of the kernel in out/, from your configuration: CONFIG=file; default:
@@ -58,7 +60,7 @@ help:
 ## CPU=model        the emulated host, e.g. max,-movbe,-rdpid or EPYC-Rome
 ## APPEND=words     more kernel parameters; guestcaps.host= makes up an arm64 host
 ## ACCEL=kvm        for amd on a machine that nests virtualization; default tcg
-## KDIR=tree        a Linux 7.3.4 tree of yours, read and never changed
+## KDIR=tree        a Linux 7.3.4 tree of yours, read and never changed; for series and post any
 ## JOBS=n           how many compilers at a time; default: one for each core
 
 run:
@@ -150,9 +152,10 @@ baseline:
 	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 test
 	@$(ALONE) scripts/test.py --baseline
 
-series:
-	@$(ALONE) scripts/setup.sh series
-	@$(ALONE) scripts/post.sh
+# The series are those of the lab's own tree: KDIR is what they are tried on.
+series post:
+	@KDIR= $(ALONE) scripts/setup.sh series
+	@KDIR= $(ALONE) scripts/post.sh $(if $(filter series,$@),draft,post) "$(KDIR)" $(or $(BASE),HEAD) $(SERIES)
 
 bisect:
 	@$(ALONE) scripts/bisect.sh $(CONFIGS)

@@ -38,7 +38,7 @@ for part in "$@"; do
 		;;
 	inside) need_gb=$((need_gb + 1)) ;;
 	test)
-		packages+=" shellcheck b4 codespell python3-ply python3-git python3-sphinx python3-yaml"
+		packages+=" shellcheck b4 codespell python3-ply python3-git python3-sphinx python3-yaml sparse"
 		need_gb=$((need_gb + 2))
 		;;
 	fuzz) packages+=" libclang-rt${LLVM}-dev" ;;
@@ -88,7 +88,10 @@ apt_with() {
 		for suite in $suites; do
 			case $suite in
 			*-security) echo "deb $(debian_site -F security) $suite main" ;;
-			*) echo "deb $site $suite main" ;;
+			*)
+				echo "deb $site $suite main"
+				[ "$suites" != trixie-backports ] || echo "deb-src $site $suite main"
+				;;
 			esac
 		done >"$dir/sources/of-lab.list"
 		cat >"$dir/apt.conf" <<-END
@@ -155,6 +158,17 @@ fetch_source() {
 	mkdir -p "$CACHE/source"
 	cd "$CACHE/source"
 	apt_with trixie-backports -- download linux-source-7.3
+}
+
+# Debian's source package has what upstream released, beside Debian's patches.
+fetch_upstream() {
+	mkdir -p "$CACHE/source"
+	cd "$CACHE/source"
+	apt_with trixie-backports -- source --download-only --tar-only linux
+	[ -s "linux_$VERSION.orig.tar.xz" ] || {
+		echo "error: Debian's source package is of another version than $VERSION"
+		return 1
+	}
 }
 
 fetch_busybox() {
@@ -315,6 +329,13 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 		step fetch 30 "Fetching Linux $VERSION" fetch_source ||
 			say "  Debian has no linux-source-7.3 here: git will be used"
 	fi
+	case " $* " in
+	*" series "*)
+		[ -s "$CACHE/source/linux_$VERSION.orig.tar.xz" ] ||
+			step upstream 30 "Fetching Linux $VERSION as upstream released it" fetch_upstream ||
+			say "  it could not be fetched: the series are tried on Debian's tree only"
+		;;
+	esac
 fi
 
 tools="make flex bison bc cpio gzip git python3 ctags busybox clang$LLVM ld.lld$LLVM llvm-nm$LLVM"

@@ -3,6 +3,7 @@
 # Get Linux into the lab, as a git repository with the series on top.
 # usage: source.sh        the lab's tree: $LAB/linux, branch guestcaps
 #        source.sh base   beside it the unmodified kernel: $BASE/linux
+#        source.sh upstream   in it branch "upstream", without Debian's patches, if setup.sh fetched that
 . "$(dirname "$0")/common.sh"
 
 GIT_URL=https://git.kernel.org/pub/scm/linux/kernel/git/stable/linux.git
@@ -60,6 +61,19 @@ from_git() {
 	git_tree checkout -q -B base
 }
 
+# A commit of its own: what is built stays as it is.
+from_upstream() {
+	local unpack=$LAB/unpack index=$LAB/upstream.index whole
+	rm -rf "$unpack" "$index"
+	mkdir -p "$unpack"
+	tar -xf "$1" -C "$unpack" --strip-components=1
+	GIT_INDEX_FILE=$index git_tree --work-tree="$unpack" add -A -f .
+	whole=$(GIT_INDEX_FILE=$index git_tree write-tree)
+	git_tree branch -f upstream "$(git_tree -c user.name=guestcaps -c user.email=guestcaps@localhost \
+		commit-tree -m "Linux $VERSION, as upstream released it" "$whole")"
+	rm -rf "$unpack" "$index"
+}
+
 get() {
 	local deb
 	# A tree that was left half done is no tree.
@@ -95,6 +109,12 @@ base)
 		step base-source 30 "Checking out the unmodified kernel" \
 			git -C "$tree" worktree add -f --detach "$BASE/linux" base
 	}
+	;;
+upstream)
+	tarball=$CACHE/source/linux_$VERSION.orig.tar.xz
+	if [ -s "$tarball" ] && ! git_tree rev-parse -q --verify upstream >/dev/null; then
+		step upstream-source 120 "Unpacking it" from_upstream "$tarball"
+	fi
 	;;
 *) "$ROOT/scripts/series.py" apply "$tree" ;;
 esac
