@@ -129,12 +129,64 @@ module_for_any_kernel() {
 	[ -s "$build/$3" ]
 }
 
-# What Sphinx has to say of KVM's documentation, ours in it.
-documentation() {
-	local log=$LOGS/htmldocs.log
+# once COMMAND... - unless it held for what standard input has, before.
+once() {
+	local seen
+	seen=$CACHE/held/$({ cat && echo "$*" && cat "$0"; } | sha256sum | cut -c 1-32)
+	[ ! -e "$seen" ] || { echo "  as before"; return 0; }
+	"$@" </dev/null || return
+	mkdir -p "${seen%/*}"
+	touch "$seen"
+}
+
+# Of complaints "FILE:LINE:...", those about lines that the series add.
+of_ours() {
+	awk 'FNR == NR {
+		if (/^\+\+\+ /) file = substr($2, 3)
+		if (/^@@ /) {
+			split(substr($3, 2), at, ",")
+			for (n = 0; n < (at[2] == "" ? 1 : at[2]); n++) ours[file ":" (at[1] + n)]
+		}
+		next
+	}
+	{ split($0, at, ":"); if ((at[1] ":" (at[2] + 0)) in ours) print }' \
+		<(git -C "$LAB/linux" diff -U0 base guestcaps) -
+}
+
+# Debian's sparse is older than __typeof_unqual__, and has a limit to what a macro may become.
+sparse_of() {
+	local log=$LOGS/sparse-$1.log found
+	kmake "$LAB" "$1" "$1" C=2 CF=-D__typeof_unqual__=__typeof__ "arch/$1/kvm/" virt/kvm/ >"$log" 2>&1 ||
+		{ tail -n 20 "$log"; return 1; }
+	grep -q '^  CHECK ' "$log" || { echo "nothing was checked, see $log"; return 1; }
+	found=$(sed -n "s|^$(realpath "$LAB/linux")/||; s|^\.\./\.\./linux/||; /: \(warning\|error\): /p" "$log" |
+		grep -v ': error: too long token expansion' | of_ours)
+	[ -z "$found" ] || { echo "$found"; return 1; }
+}
+sparse() { { built_from "$1" && command sparse --version; } | once sparse_of "$1"; }
+
+built_from() {
+	git -C "$LAB/linux" ls-tree guestcaps arch/ include/ virt/
+	cat "$LAB/build/$1/.config"
+}
+
+touched() { git -C "$LAB/linux" diff --name-only --diff-filter=d base guestcaps -- "$@"; }
+
+kernel_doc() {
+	local found
+	found=$(cd "$LAB/linux" && touched '*.[ch]' | xargs /usr/bin/python3 tools/docs/kernel-doc -none -Wall 2>&1 |
+		sed -E 's/^(Warning|Error|ERROR|WARNING): //' | of_ours)
+	[ -z "$found" ] || { echo "$found"; return 1; }
+}
+
+# What Sphinx has to say of the books that the series touch.
+documentation() { git -C "$LAB/linux" ls-tree -r guestcaps Documentation/virt/kvm | once books; }
+books() {
+	local log=$LOGS/htmldocs.log books
+	books=$(touched Documentation | cut -d / -f 2-3 | sort -u | xargs)
 	# Of pages that it need not read again it says nothing.
 	rm -rf "$LAB/build/docs/Documentation"
-	kmake "$LAB" docs x86 htmldocs RUSTDOC= SPHINXDIRS=virt/kvm >"$log" 2>&1 || { tail -n 20 "$log"; return 1; }
+	kmake "$LAB" docs x86 htmldocs RUSTDOC= SPHINXDIRS="$books" >"$log" 2>&1 || { tail -n 20 "$log"; return 1; }
 	[ -s "$LAB/build/docs/Documentation/output/virt/kvm/x86/guest-caps.html" ] || return
 	# It has no drawings that graphviz would be needed for.
 	! { grep -E 'WARNING|ERROR' "$log" | grep -v 'dot(1) not found'; }
@@ -182,6 +234,8 @@ series_is_inverse() {
 	grep -q "x86-control-registers/grows.diff .*arch/x86/kvm/caps/guest.rs" <<<"$said" || { echo "$said"; return 1; }
 }
 
+posted() { { cat series/2-rust/*/* series/2-rust/cover series/author scripts/{post,series}.py scripts/try-post.sh && b4 --version; } | once scripts/try-post.sh; }
+
 check "rustfmt" rust_format
 check "clippy and rustc have nothing to say, x86" clippy x86 $x86
 check "clippy and rustc have nothing to say, arm64" clippy arm64 $arm64
@@ -200,6 +254,9 @@ check "documentation renders" documentation
 check "examples: the documentation's apply, build, and do what they say" \
 	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/examples.py
 check "deb: what excludes Rust is named" deb_names_what_excludes_rust
+check "kernel-doc has nothing to say" kernel_doc
+check "sparse has nothing to say of what is added, x86" sparse x86
+check "sparse has nothing to say of what is added, arm64" sparse arm64
 check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check
 check "fuzz: the cores do what the C did that they replace" \
 	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/fuzz.py --seconds 40
@@ -213,5 +270,6 @@ check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/time
 	scripts/guest/migrate scripts/guest/parameters scripts/guest/soak scripts/guest/vmm
 check "python compiles" python3 -m compileall -q scripts
 check "series: refresh is apply's inverse" series_is_inverse
-check "series: git am gives the lab's tree, checkpatch" scripts/post.sh
+check "series: git am, messages, checkpatch, codespell" scripts/post.sh draft
+check "series: a person can post v1 and v2, and nobody can't" posted
 exit $status
