@@ -428,8 +428,8 @@ def post(repo, base, *names):
         for patch in (patch for one in every for patch in one.patches):
             signed(patch, patch.read_text().replace("{} <{}>".format(*NOBODY), f"{name} <{mail}>"), trailers)
         wanted = [one for one in every if not names or one.name in names]
-        if not wanted:
-            raise Error(f"no series is called {' or '.join(names)}")
+        if set(names) - {one.name for one in wanted}:
+            raise Error(f"not all of these are series: {' '.join(names)}; there are {' '.join(one.name for one in every)}")
         if not (messages() and checkpatch([patch for one in wanted for patch in one.patches], IGNORED) and
                 applies(wanted, every, repo, commit, base)):
             raise Error("not fit to be sent, see above")
