@@ -234,6 +234,12 @@ series_is_inverse() {
 	grep -q "x86-control-registers/grows.diff .*arch/x86/kvm/caps/guest.rs" <<<"$said" || { echo "$said"; return 1; }
 }
 
+examples() {
+	{ git ls-files -co --exclude-standard Documentation/virt arch fuzz scripts/examples.py scripts/fuzz.py | xargs cat &&
+		built_from x86; } |
+		BINDGEN="$BINDGEN" LLVM="$LLVM" once scripts/examples.py
+}
+
 posted() { { cat series/2-rust/*/* series/2-rust/cover series/author scripts/{post,series}.py scripts/try-post.sh && b4 --version; } | once scripts/try-post.sh; }
 
 check "rustfmt" rust_format
@@ -251,8 +257,7 @@ check "what must not build does not, and the compiler says why" scripts/must-fai
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
 check "documentation renders" documentation
-check "examples: the documentation's apply, build, and do what they say" \
-	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/examples.py
+check "examples: the documentation's apply, build, and do what they say" examples
 check "deb: what excludes Rust is named" deb_names_what_excludes_rust
 check "kernel-doc has nothing to say" kernel_doc
 check "sparse has nothing to say of what is added, x86" sparse x86

@@ -225,7 +225,7 @@ fetch_configs() {
 	local dir=$CACHE/tools/debian-configs pair
 	for pair in amd64:x86 arm64:arm64; do
 		unpack_into "$dir" trixie-backports "${pair%:*}" -- download linux-config-7.3 || return
-		xz -dc "$dir"/usr/src/linux-config-7.3/"config.${pair%:*}_none_${pair%:*}.xz" >"$dir/config" || return
+		xz -dc "$dir/usr/src/linux-config-7.3/config.${pair%:*}_none_${pair%:*}.xz" >"$dir/config" || return
 		mv "$dir/config" "$CACHE/tools/debian-${pair#*:}.config"
 		rm -rf "$dir"
 	done
