@@ -498,9 +498,11 @@ def parse(run, console, kunit):
         log = lines[lines.index("guestcaps: dmesg begin"):lines.index("guestcaps: dmesg end")]
         lines = lines[:lines.index("guestcaps: dmesg begin")]
     else:
-        run.error = "the lane did not reach its end"
+        begun = re.findall(r"^# selftests: kvm: (\S+)|^(?:not )?ok \d+ selftests: kvm: \S+", console, re.M)
+        run.error = f"the lane did not reach its end{f', in {begun[-1]}' if begun and begun[-1] else ''}"
     run.said = said_lines(lines)
     run.results, run.output = parse_selftests(lines)
+    run.output["boot"] = "\n".join(lines[-20:])
     if run.tried and "guestcaps" in run.results:
         wrong = "\n".join(wrong_documents(lines))
         run.results["guestcaps: schema"] = "fail" if wrong else "pass"
@@ -558,13 +560,27 @@ def job(run, wanted):
     return "\n".join(lines) + "\n"
 
 
-def boot(run, unmodified, job_text, kunit, limit=LANE_LIMIT):
+def watch(command, env, out, quiet):
+    """Runs it, and ends it when it has said nothing for a time in which each test would have been ended."""
+    with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=out,
+                          stderr=subprocess.STDOUT) as process:
+        while process.poll() is None:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                if time.time() - os.fstat(out.fileno()).st_mtime > quiet:
+                    process.terminate()
+        return process.returncode
+
+
+def boot(run, unmodified, job_text, kunit, limit=0):
+    """Boots and parses; LIMIT is for what may be silent that long."""
     tree = PLACE["BASE" if unmodified else "LAB"]
     log = PLACE["LOGS"] / f"boot-{run.name}{'-base' if unmodified else ''}.log"
     build = tree / "build" / run.config
     newer = PLACE["CACHE"] / "tools/qemu-new/qemu-system-aarch64"
     env = dict(os.environ, CPU=run.cpu, APPEND=run.append, OPTIONS=run.options,
-               QEMU=str(newer) if run.newer else "", TIMEOUT=str(limit))
+               QEMU=str(newer) if run.newer else "", TIMEOUT=str(limit or LANE_LIMIT))
     if kunit:
         env["APPEND"] += " kunit.enable=1 kunit.autorun=1"
     with tempfile.TemporaryDirectory() as folder:
@@ -576,9 +592,8 @@ def boot(run, unmodified, job_text, kunit, limit=LANE_LIMIT):
             initrd = Path(folder) / "initrd"
             add_modules(run, build, rootfs, initrd)
         with open(log, "w", encoding="utf-8") as out:
-            status = subprocess.run([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd,
-                                     script], env=env, stdin=subprocess.DEVNULL, stdout=out,
-                                    stderr=subprocess.STDOUT, check=False).returncode
+            status = watch([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd, script], env, out,
+                           limit or 2 * run.limit + 600)
     parse(run, log.read_text(errors="replace"), kunit)
     if status not in (0, 1):
         run.error = run.error or ("there is no /dev/kvm in the guest" if status == 3 else
@@ -657,7 +672,7 @@ class Tally:
 
     def add_run(self, run, wanted):
         if run.error:
-            self.add(run.name, "boot", "fail", output=run.error)
+            self.add(run.name, "boot", "fail", output=f"{run.output['boot']}\n{run.error}")
         if wanted:
             self.add_said(run)
         expected = run.expected()
