@@ -40,7 +40,18 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+trap 'where; exit 143' TERM HUP
+
+# Where QEMU's CPUs are, three times, for who ends it because it says nothing.
+# shellcheck disable=SC2317
+where() {
+	[[ $emulator && -p $tmp/monitor.in ]] || return 0
+	for _ in 1 2 3; do
+		echo "info registers -a" > "$tmp/monitor.in"
+		sleep 1
+	done
+	timeout 2 cat "$tmp/monitor.out" | grep -aoE 'CPU#[0-9]+|(PC|RIP)=[0-9a-f]+|HLT=[01]' || :
+}
 
 # The kernel unpacks archives that follow each other: the big one is made once.
 cp "$initrd" "$tmp/initrd"
@@ -60,7 +71,8 @@ qemu() {
 	     -kernel "$kernel" -initrd "$tmp/initrd" -append "$append ${APPEND-}"
 	     "${@:3}")
 	if [[ $job ]]; then
-		run+=(-serial stdio)
+		mkfifo "$tmp/monitor.in" "$tmp/monitor.out"
+		run+=(-serial stdio -chardev "pipe,id=monitor,path=$tmp/monitor" -mon monitor)
 	else
 		run+=(-serial mon:stdio)
 	fi

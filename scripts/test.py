@@ -21,6 +21,7 @@ while VMs come and go, and modules. On hosts that differ from others in little o
 
 import argparse
 import base64
+import bisect
 import difflib
 import gzip
 import hashlib
@@ -516,7 +517,8 @@ def parse(run, console, kunit):
     # That memory was not to be had is what faults are about.
     trouble = [x for n, x in enumerate(log) if re.search(TROUBLE, x) and not (
         "Call Trace" in x and re.search("allocation fail", "".join(log[max(n - 3, 0):n])))]
-    run.results["kernel log is clean"] = "fail" if trouble else "pass"
+    if log:
+        run.results["kernel log is clean"] = "fail" if trouble else "pass"
     run.output["kernel log is clean"] = "\n".join(trouble)
 
 
@@ -573,6 +575,17 @@ def watch(command, env, out, quiet):
         return process.returncode
 
 
+def name_addresses(said, system_map):
+    """Says behind each address that boot.sh printed of a CPU what is there."""
+    symbols = sorted((int(address, 16), name) for address, kind, name in
+                     (line.split()[:3] for line in system_map.read_text().splitlines()) if kind in "TtWw")
+
+    def name(match):
+        at = bisect.bisect(symbols, (int(match[1], 16), chr(0x10ffff))) - 1
+        return f"{match[0]} {symbols[at][1] if at >= 0 else 'userspace'}"
+    return re.sub(r"^(?:PC|RIP)=([0-9a-f]+)$", name, said, flags=re.M)
+
+
 def boot(run, unmodified, job_text, kunit, limit=0):
     """Boots and parses; LIMIT is for what may be silent that long."""
     tree = PLACE["BASE" if unmodified else "LAB"]
@@ -600,6 +613,7 @@ def boot(run, unmodified, job_text, kunit, limit=0):
                                   f"the guest ended with status {status}")
     if run.error:
         run.error += f", see {log}"
+        run.output["boot"] = name_addresses(run.output["boot"], build / "System.map")
 
 
 def add_modules(run, build, rootfs, initrd):
