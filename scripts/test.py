@@ -28,6 +28,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,7 @@ class Run:
     output: dict = field(default_factory=dict)
     said: list = field(default_factory=list)
     error: str = ""
+    hung: bool = False              # and was ended
 
     @property
     def arch(self):
@@ -572,6 +574,7 @@ def watch(command, env, out, quiet):
             except subprocess.TimeoutExpired:
                 if time.time() - os.fstat(out.fileno()).st_mtime > quiet:
                     process.terminate()
+                    quiet += 60
         return process.returncode
 
 
@@ -608,6 +611,8 @@ def boot(run, unmodified, job_text, kunit, limit=0):
             status = watch([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd, script], env, out,
                            limit or 2 * run.limit + 600)
     parse(run, log.read_text(errors="replace"), kunit)
+    # By boot.sh's limit or by watch().
+    run.hung = status in (124, 143, -signal.SIGTERM)
     if status not in (0, 1):
         run.error = run.error or ("there is no /dev/kvm in the guest" if status == 3 else
                                   f"the guest ended with status {status}")
@@ -634,8 +639,15 @@ def add_modules(run, build, rootfs, initrd):
         initrd.write_bytes(rootfs.read_bytes() + archive)
 
 
-def once_more(run):
-    """A test may be slow for what runs beside it: what timed out runs again, alone."""
+def once_more(run, wanted, kunit):
+    """A test may be slow for what runs beside it: what timed out runs again, alone; and so does all of a
+    boot that hung, and didn't end by itself as after a panic."""
+    if run.hung:
+        again = replace(run, name=f"{run.name}-again", results={}, output={}, error="")
+        boot(again, False, job(again, wanted), kunit)
+        say(f"  {run.name}: {run.error}; once more, alone: {again.error or 'it does'}")
+        say("\n".join(f"    {line}" for line in run.output["boot"].splitlines()))
+        run.results, run.output, run.said, run.error = again.results, again.output, again.said, again.error
     late = [name for name, verdict in run.results.items() if verdict == "timeout"
             and run.expected().get(name, ("",))[0] != "timeout"]
     if not late:
@@ -923,11 +935,14 @@ def main():
     wanted = {}
     part = args.only or args.lane or args.run or args.races or args.tests or args.accept
 
+    def with_kunit(run):
+        return run.kunit and not unmodified and args.only != "selftests"
+
     def go(run):
         wanted[run.name] = []
         if args.only != "kunit":
             wanted[run.name] = [n for n in selftests(run, brief) if not args.tests or n in args.tests.split()]
-        kunit = run.kunit and not unmodified and args.only != "selftests"
+        kunit = with_kunit(run)
         say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
         begin = time.monotonic()
         boot(run, unmodified, job(run, wanted[run.name]), kunit)
@@ -954,7 +969,7 @@ def main():
                 done.result()
         for run in runs:
             if not unmodified:
-                once_more(run)
+                once_more(run, wanted[run.name], with_kunit(run))
     except RuntimeError as error:
         tally.add("lab", str(error), "fail", output="see above")
     for run in runs:
