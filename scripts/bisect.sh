@@ -41,7 +41,7 @@ build() {
 	local log=$LOGS/bisect-$2.log arch=${2%%-*}
 	git -C "$tree/linux" checkout -q -f "$1"
 	# A warning would be forgotten by the next run.
-	if ! { configure "$tree" "$2" CONFIG_WERROR=y &&
+	if ! { (configure "$tree" "$2" CONFIG_WERROR=y) &&
 		kmake "$tree" "$2" "$arch" -j"$JOBS" prepare "arch/$arch/kvm/" virt/kvm/; } >"$log" 2>&1; then
 		cp "$log" "$log.$1"
 		echo "FAILED, see $log.$1"
