@@ -29,7 +29,7 @@ key() {
 	local fragments
 	fragments_of "$2"
 	{
-		git -C "$LAB/linux" ls-tree "$1" arch/ include/ kernel/ rust/ virt/ scripts/
+		git -C "$LAB/linux" ls-tree "$1" arch/Kconfig "arch/${2%%-*}" include/ kernel/ rust/ virt/ scripts/
 		cat "${fragments[@]}" "$0"
 		"$RUSTC" --version
 		"clang$LLVM" --version | head -n 1
