@@ -214,8 +214,8 @@ fetch_rust() {
 	local dir=$CACHE/tools/rust-$1 suites=${2:-}
 	rm -rf "$dir"
 	unpack_debian "$dir" "" rustc rust-src || return
-	starter "$dir/rustc" "$dir" rustc --sysroot "$dir/usr"
-	starter "$dir/rustdoc" "$dir" rustdoc --sysroot "$dir/usr"
+	starter "$dir/rustc" "$dir" rustc
+	starter "$dir/rustdoc" "$dir" rustdoc
 	"$dir/rustc" --version || return
 	touch "$dir/whole"
 }
