@@ -53,7 +53,7 @@ WHY = {
     "leaf 0x80000022.0": "the number of counters; PERFMON_V2 itself is a capability",
     "leaf 0x8000001F": "where the C-bit is",
     "leaf 0xa": "the PMU's version, and numbers of counters",
-    "leaf 7.0": "the numbers of HLE and RTM are taken for masks: a bug, left as it is",
+    "leaf 7.0": "whether MSR_IA32_TSX_CTRL may hide some of what CPUID shows",
     "leaf 0x12.0": ENCLAVES,
     "leaf 0x12.1": ENCLAVES,
     "leaf 0x14.i": "what Intel PT can do; PT itself is a capability",
@@ -70,7 +70,8 @@ HEAD = """.. SPDX-License-Identifier: GPL-2.0
 Users of guest capabilities
 ===========================
 
-Every place in KVM that asks what a guest may use, and how it is answered.
+Every place in KVM that asks what a guest may use, and how it is answered. A
+program of the guestcaps lab, ``scripts/audit.py``, makes this page of the source.
 
 word
     from the vCPU's capability words;
