@@ -21,6 +21,9 @@ struct seq_file;
 /* As many CPUID entries as a vCPU can have. */
 #define KVM_CAPS_MAX_ENTRIES	256
 
+/* Hyper-V's interface in CPUID, "Hv#1" */
+#define HYPERV_CPUID_SIGNATURE_EAX 0x31237648
+
 /* What finds a CPUID entry: positions, as caps/cpuid.rs leaves them behind. */
 struct kvm_cpuid_index {
 	u8 first[KVM_CAPS_MAX_ENTRIES];

@@ -32,7 +32,7 @@ pub(crate) const PV_FEATURES: u32 = 1 << bindings::KVM_FEATURE_CLOCKSOURCE
     | 1 << bindings::KVM_FEATURE_CLOCKSOURCE2
     | 1 << bindings::KVM_FEATURE_ASYNC_PF
     | 1 << bindings::KVM_FEATURE_PV_EOI
-    | 1 << bindings::KVM_FEATURE_PV_UNHALT
+    | PV_UNHALT
     | 1 << bindings::KVM_FEATURE_PV_TLB_FLUSH
     | 1 << bindings::KVM_FEATURE_ASYNC_PF_VMEXIT
     | 1 << bindings::KVM_FEATURE_PV_SEND_IPI
@@ -40,6 +40,9 @@ pub(crate) const PV_FEATURES: u32 = 1 << bindings::KVM_FEATURE_CLOCKSOURCE
     | 1 << bindings::KVM_FEATURE_PV_SCHED_YIELD
     | 1 << bindings::KVM_FEATURE_ASYNC_PF_INT
     | 1 << bindings::KVM_FEATURE_CLOCKSOURCE_STABLE_BIT;
+
+/// The one that goes where HLT doesn't exit.
+pub(crate) const PV_UNHALT: u32 = 1 << bindings::KVM_FEATURE_PV_UNHALT;
 
 /// The one that takes a kernel that counts the time of its tasks.
 pub(crate) const STEAL_TIME: u32 = 1 << bindings::KVM_FEATURE_STEAL_TIME;
@@ -49,3 +52,6 @@ pub(crate) const MAX_ENTRIES: usize = bindings::KVM_CAPS_MAX_ENTRIES as usize;
 
 /// `KVM_CPUID_FLAG_SIGNIFCANT_INDEX`: the entry answers for its own index only.
 pub(crate) const SIGNIFICANT_INDEX: u32 = bindings::KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+
+/// Hyper-V's interface: "Hv#1".
+pub(crate) const HYPERV_INTERFACE: u32 = bindings::HYPERV_CPUID_SIGNATURE_EAX;

@@ -9,7 +9,8 @@ use crate::{
         Entry,
         GuestCpuid,
         Runtime,
-        XstateSize, //
+        XstateSize,
+        HYPERV_INTERFACE, //
     },
     cpufeature::{
         feature::TSC_DEADLINE_TIMER,
@@ -262,9 +263,7 @@ pub(crate) fn derive(
             Some(sizes) if max_extended >= 0x8000_0008 => sizes as u8,
             _ => 36,
         },
-        // `HYPERV_CPUID_SIGNATURE_EAX` of `hyperv.h`.
-        hyperv: entry(0x4000_0001, None)
-            .is_some_and(|entry| entry.eax == u32::from_le_bytes(*b"Hv#1")),
+        hyperv: entry(0x4000_0001, None).is_some_and(|entry| entry.eax == HYPERV_INTERFACE),
         amd_compatible,
     })
 }

@@ -6,7 +6,8 @@ use crate::{
     c::{
         Entry,
         Runtime,
-        XstateSize, //
+        XstateSize,
+        PV_UNHALT, //
     },
     cpufeature::{
         feature::*,
@@ -19,9 +20,6 @@ use crate::{
     },
     xstate, //
 };
-
-/// `KVM_FEATURE_PV_UNHALT` of `uapi/asm/kvm_para.h`.
-const PV_UNHALT: u32 = 1 << 7;
 
 /// The leaves of features that follow the vCPU's state: whether guest CPUID has them.
 #[derive(Clone, Copy, PartialEq, Eq)]
