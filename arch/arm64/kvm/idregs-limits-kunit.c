@@ -514,11 +514,9 @@ static const struct control sctlr_controls[] = {
 	BITS(SCTLR_EL2, M),
 };
 
-/* Where EL2 has no E2H, it runs at EL1: what it sets up gets there. */
-static void test_e2h0(struct kunit *test)
+/* Where EL2 has no E2H, it runs at EL1: what it sets up gets there, if the VM has it. */
+static void check_e2h0(struct kunit *test, struct kvm *kvm, const char *vm)
 {
-	const struct vm_kind *kind = &vm_kinds[E2H0];
-	struct kvm *kvm = vcpu_at_limit(test, kind, &pauths[0])->kvm;
 	u64 (*const tcr)(u64 val) = translate_tcr_el2_to_tcr_el1;
 	u64 (*const cptr)(u64 val) = translate_cptr_el2_to_cpacr_el1;
 	const struct {
@@ -536,19 +534,19 @@ static void test_e2h0(struct kunit *test)
 		{ TCR_EL2_TBI, "TCR_EL2.TBI", tcr, true },
 		{ TCR_EL2_HA, "TCR_EL2.HA", tcr,
 		  kvm_has_feat(kvm, ID_AA64MMFR1_EL1, HAFDBS, AF) },
-		{ BIT(22), "TCR_EL2.HD", tcr,
+		{ TCR_EL2_HD, "TCR_EL2.HD", tcr,
 		  kvm_has_feat(kvm, ID_AA64MMFR1_EL1, HAFDBS, DBM) },
 		{ TCR_EL2_HPD, "TCR_EL2.HPD", tcr,
 		  kvm_has_feat(kvm, ID_AA64MMFR1_EL1, HPDS, IMP) },
-		{ GENMASK(28, 25), "TCR_EL2.HWU59 to 62", tcr,
+		{ TCR_EL2_HWU_MASK, "TCR_EL2.HWU59 to 62", tcr,
 		  kvm_has_feat(kvm, ID_AA64MMFR1_EL1, HPDS, HPDS2) },
-		{ BIT(29), "TCR_EL2.TBID", tcr, kvm_has_pauth(kvm, PAuth) },
-		{ BIT(30), "TCR_EL2.TCMA", tcr,
+		{ TCR_EL2_TBID, "TCR_EL2.TBID", tcr, kvm_has_pauth(kvm, PAuth) },
+		{ TCR_EL2_TCMA, "TCR_EL2.TCMA", tcr,
 		  kvm_has_feat(kvm, ID_AA64PFR1_EL1, MTE, MTE2) },
 		{ TCR_EL2_DS, "TCR_EL2.DS", tcr,
 		  kvm_has_feat(kvm, ID_AA64MMFR0_EL1, TGRAN4, 52_BIT) ||
 		  kvm_has_feat(kvm, ID_AA64MMFR0_EL1, TGRAN16, 52_BIT) },
-		{ BIT(33), "TCR_EL2.MTX", tcr,
+		{ TCR_EL2_MTX, "TCR_EL2.MTX", tcr,
 		  kvm_has_feat(kvm, ID_AA64PFR1_EL1, MTEX, MTE4) },
 		{ CPTR_EL2_TFP, "CPTR_EL2.TFP", cptr, true },
 		{ CPTR_EL2_TZ, "CPTR_EL2.TZ", cptr,
@@ -562,21 +560,39 @@ static void test_e2h0(struct kunit *test)
 		{ CPTR_EL2_TCPAC, "CPTR_EL2.TCPAC", cptr, true },
 	};
 	u64 lost = 0, sctlr = ~get_reg_fixed_bits(kvm, SCTLR_EL2).res0;
+	u64 left, allowed = allowed_bits(kvm, TCR_EL2);
 
 	/* SCTLR_EL1 has the same bits, and what is RES1 is not zero there, either. */
-	for (u64 left = sctlr; left; left &= left - 1)
+	for (left = sctlr; left; left &= left - 1)
 		lost |= (left & -left) & ~translate_sctlr_el2_to_sctlr_el1(left & -left);
-	fail_for_each(test, kind->name, "SCTLR_EL2", lost, sctlr_controls,
+	fail_for_each(test, vm, "SCTLR_EL2", lost, sctlr_controls,
 		      ARRAY_SIZE(sctlr_controls), "is lost on the way to SCTLR_EL1");
 
 	for (int i = 0; i < ARRAY_SIZE(others); i++) {
-		for (u64 left = others[i].has ? others[i].bits : 0; left; left &= left - 1)
+		for (left = others[i].has ? others[i].bits : 0; left; left &= left - 1)
 			if (others[i].translate(left & -left) == others[i].translate(0)) {
-				KUNIT_FAIL(test, "%s: %s is lost on the way to EL1", kind->name,
+				KUNIT_FAIL(test, "%s: %s is lost on the way to EL1", vm,
 					   others[i].name);
 				break;
 			}
+		if (others[i].translate == tcr)
+			KUNIT_EXPECT_EQ_MSG(test, allowed & others[i].bits,
+					    others[i].has ? others[i].bits : 0, "%s: %s", vm,
+					    others[i].name);
 	}
+}
+
+static void test_e2h0(struct kunit *test)
+{
+	const struct vm_kind *kind = &vm_kinds[E2H0];
+	struct kvm *kvm = vcpu_at_limit(test, kind, &pauths[0])->kvm;
+
+	check_e2h0(test, kvm, kind->name);
+
+	/* Registers that userspace has lowered. */
+	for (int i = IDREG_IDX(SYS_ID_AA64ISAR0_EL1); i <= IDREG_IDX(SYS_ID_AA64MMFR3_EL1); i++)
+		kvm->arch.id_regs[i] = 0;
+	check_e2h0(test, kvm, "E2H0, lowered");
 }
 
 static int limits_init(struct kunit *test)

@@ -159,9 +159,23 @@ static noinline void trace_refusal(const struct kvm *kvm, const struct kvm_idreg
 		trace_kvm_idreg_refused(kvm, &field);
 }
 
-/* Tell of rules between fields that the VM breaks, and clear what KVM doesn't virtualize so. */
-static void keep_rules(struct kvm *kvm, u32 facts)
+/* What a VM's limits depend on once its interrupt controller is there, or it runs without one. */
+static u32 final_facts(const struct kvm *kvm)
 {
+	u32 type = irqchip_in_kernel(kvm) ? kvm->arch.vgic.vgic_model : 0;
+
+	return kvm->arch.idreg_facts |
+	       fact(KVM_IDREG_VM_VGIC_V3, type == KVM_DEV_TYPE_ARM_VGIC_V3) |
+	       fact(KVM_IDREG_VM_VGIC_V5, type == KVM_DEV_TYPE_ARM_VGIC_V5);
+}
+
+/*
+ * Tell of rules between fields that a VM breaks, and clear what KVM doesn't virtualize so.  Not
+ * before the VM runs: until then userspace may still write what is missing.
+ */
+void kvm_idregs_enforce_rules(struct kvm *kvm)
+{
+	u32 facts = final_facts(kvm);
 	u64 *words = kvm->arch.id_regs;
 	struct kvm_idreg_refusal why;
 
@@ -174,16 +188,10 @@ static void keep_rules(struct kvm *kvm, u32 facts)
 	kvm_idreg_clear(&host, facts, words);
 }
 
-/*
- * Adapt a VM's registers to its interrupt controller, or to having none, and see that they agree
- * with each other.
- */
+/* Adapt a VM's registers to its interrupt controller, or to having none. */
 void kvm_idregs_finalize(struct kvm *kvm)
 {
-	u32 type = irqchip_in_kernel(kvm) ? kvm->arch.vgic.vgic_model : 0;
-	u32 facts = kvm->arch.idreg_facts |
-		    fact(KVM_IDREG_VM_VGIC_V3, type == KVM_DEV_TYPE_ARM_VGIC_V3) |
-		    fact(KVM_IDREG_VM_VGIC_V5, type == KVM_DEV_TYPE_ARM_VGIC_V5);
+	u32 facts = final_facts(kvm);
 
 	for (unsigned int i = 0; i < KVM_NUM_IDREGS; i++) {
 		u32 id = idreg_id(i);
@@ -191,7 +199,6 @@ void kvm_idregs_finalize(struct kvm *kvm)
 
 		kvm_set_vm_id_reg(kvm, id, kvm_idreg_with_irqchip(i, &host, facts, val));
 	}
-	keep_rules(kvm, facts);
 }
 
 /* What a VM's limits depend on now. */
@@ -400,6 +407,9 @@ int kvm_arch_guest_caps(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_guest
 	struct guest_caps *g __free(kfree) = kmalloc_obj(*g, GFP_KERNEL_ACCOUNT);
 	int ret;
 
+	/* Its registers are EL2's, and nothing that userspace could ask for. */
+	if (kvm_vm_is_protected(kvm))
+		return -EINVAL;
 	if (!g)
 		return -ENOMEM;
 	ret = get_state(kvm, &g->state);

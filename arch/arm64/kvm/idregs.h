@@ -136,7 +136,7 @@ unsigned int kvm_idreg_try(unsigned int index, const struct kvm_idregs_host *hos
 bool kvm_idreg_lacks(const struct kvm_idreg_refusal *why, const struct kvm_idregs_host *host,
 		     u32 facts, struct kvm_guest_cap *cap);
 
-/* For KUnit, in idregs-kunit.c. */
+/* For KUnit, if it is built in.  First what config.c and sys_regs.c have, then idregs-kunit.c. */
 
 /* What a feature map of config.c is about, and a field that it asks for: at least @least. */
 enum kvm_idregs_map {

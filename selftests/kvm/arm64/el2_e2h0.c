@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * el2_e2h0 - What a hypervisor with HCR_EL2.E2H=0 may set takes effect
+ * el2_e2h0 - What a hypervisor with HCR_EL2.E2H=0 may set takes effect, and
+ * nothing else does
  *
  * KVM runs virtual EL2 at EL1, and translates SCTLR_EL2 and TCR_EL2 to the
  * registers of EL1. Run code with and without each bit, and look for what the
- * bit does.
+ * bit does. Run it with a bit of TCR_EL2 in a VM whose ID registers deny that,
+ * too: KVM must keep it from the CPU.
  */
 #include "el2_e2h0_code.h"
 #include "kvm_util.h"
@@ -74,6 +76,16 @@ static bool leaves_pan(struct result *r)
 	return r->exception && !(r->pstate & PSR_PAN_BIT);
 }
 
+static bool is_undef(struct result *r)
+{
+	return r->exception && ESR_ELx_EC(r->esr) == ESR_ELx_EC_UNKNOWN;
+}
+
+static bool is_undef_without_tco(struct result *r)
+{
+	return is_undef(r) && !(r->pstate & PSR_TCO_BIT);
+}
+
 static bool aborts_below(struct result *r)
 {
 	return r->exception && ESR_ELx_EC(r->esr) == ESR_ELx_EC_IABT_LOW;
@@ -81,7 +93,7 @@ static bool aborts_below(struct result *r)
 
 #define ID(reg, field)	.id_reg = KVM_ARM64_SYS_REG(SYS_##reg), .id_mask = reg##_##field##_MASK
 
-/* With bits, each test runs without them, too, and must see no effect then. */
+/* With bits, each test runs without them, or denied, too, and must see no effect then. */
 static const struct test {
 	const char *name;
 	char *code;
@@ -91,6 +103,7 @@ static const struct test {
 	u64 x2[2];			/* one run for each; zeros at the end are none */
 	bool pauth;
 	bool enters;			/* a guest of its own */
+	bool mte;			/* which a VM with EL2 has not, though it may ask for it */
 	u64 id_reg, id_mask;
 } tests[] = {
 	{ "EnIA", code_pacia, signs, SCTLR_ELx_ENIA, .pauth = true },
@@ -107,6 +120,9 @@ static const struct test {
 	{ "HA", code_ldr, runs, 0, EL2_TCR_HA, .x2 = { VA_NO_AF }, ID(ID_AA64MMFR1_EL1, HAFDBS) },
 	{ "HPD", code_str, runs, 0, EL2_TCR_HPD, .x2 = { VA_TABLE_RO },
 	  ID(ID_AA64MMFR1_EL1, HPDS) },
+	/* Registers that are not there, and what KVM makes of PSTATE then. */
+	{ "TCR_EL12", code_el12, is_undef },
+	{ "GCR_EL1", code_gcr, is_undef_without_tco, .mte = true },
 	/* These must leave no trace in the host's log. */
 	{ "HACR_EL2", code_hacr, runs },
 	{ "IMO without FMO", code_imo, runs, .enters = true },
@@ -137,16 +153,20 @@ static gpa_t map_blocks(struct kvm_vm *vm)
 	return l1;
 }
 
+enum bits { WITHOUT, WITH, DENIED };
+
 /* Returns false if the VM hasn't what the test is about. */
-static bool run(const struct test *t, bool on, struct result *r)
+static bool run(const struct test *t, enum bits how, struct result *r)
 {
 	struct kvm_vcpu_init init;
 	struct kvm_vcpu *vcpu;
 	gpa_t pgd, code, data;
 	struct kvm_vm *vm;
-	bool supported;
+	bool on = how != WITHOUT, supported;
 
 	vm = vm_create(1);
+	if (t->mte)
+		vm_enable_cap(vm, KVM_CAP_ARM_MTE, 0);
 	kvm_get_default_vcpu_target(vm, &init);
 	init.features[0] |= BIT(KVM_ARM_VCPU_HAS_EL2) | BIT(KVM_ARM_VCPU_HAS_EL2_E2H0);
 	if (t->pauth)
@@ -158,6 +178,8 @@ static bool run(const struct test *t, bool on, struct result *r)
 	supported = !t->id_mask || (vcpu_get_reg(vcpu, t->id_reg) & t->id_mask);
 	if (!supported)
 		goto out;
+	if (how == DENIED)
+		vcpu_set_reg(vcpu, t->id_reg, vcpu_get_reg(vcpu, t->id_reg) & ~t->id_mask);
 
 	pgd = map_blocks(vm);
 	code = addr_gva2gpa(vm, (gva_t)t->code);
@@ -196,22 +218,25 @@ out:
 
 static void check(const struct test *t)
 {
+	static const char * const hows[] = { "without", "with", "denied" };
 	struct result r;
-	bool on = true;
 
-	do {
-		if ((t->pauth && !kvm_has_cap(KVM_CAP_ARM_PTRAUTH_ADDRESS)) || !run(t, on, &r)) {
+	for (enum bits how = WITHOUT; how <= DENIED; how++) {
+		if ((how == WITHOUT && !t->sctlr && !t->tcr) ||
+		    (how == DENIED && (!t->tcr || !t->id_mask)))
+			continue;
+		if ((t->pauth && !kvm_has_cap(KVM_CAP_ARM_PTRAUTH_ADDRESS)) ||
+		    (t->mte && !kvm_has_cap(KVM_CAP_ARM_MTE)) || !run(t, how, &r)) {
 			ksft_test_result_skip("%s\n", t->name);
 			return;
 		}
-		if (t->effect(&r) != on) {
-			ksft_print_msg("with%s: exception %d, x0 %lx, pstate %lx, ESR_EL2 %lx\n",
-				       on ? "" : "out", r.exception, r.x0, r.pstate, r.esr);
+		if (how == WITH ? !t->effect(&r) : t->effect(&r)) {
+			ksft_print_msg("%s: exception %d, x0 %lx, pstate %lx, ESR_EL2 %lx\n",
+				       hows[how], r.exception, r.x0, r.pstate, r.esr);
 			ksft_test_result_fail("%s\n", t->name);
 			return;
 		}
-		on = !on;
-	} while (!on && (t->sctlr || t->tcr));
+	}
 
 	ksft_test_result_pass("%s\n", t->name);
 }

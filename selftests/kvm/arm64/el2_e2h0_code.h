@@ -12,7 +12,8 @@
  */
 extern char code_pacia[], code_pacib[], code_pacda[], code_pacdb[];
 extern char code_svc[], code_ldar[], code_ldr[], code_str[], code_br[], code_landing[];
-extern char code_eretaa[], code_hacr[], code_imo[], code_stage2[], code_vectors[];
+extern char code_eretaa[], code_hacr[], code_el12[], code_gcr[], code_imo[], code_stage2[];
+extern char code_vectors[];
 
 asm(".pushsection .text\n"
 	".balign 4096\n"
@@ -47,6 +48,10 @@ asm(".pushsection .text\n"
 	"			.inst 0xd69f0bff\n"	/* eretaa */
 	"code_hacr:		msr	s3_4_c1_c1_7, x2\n"
 	"			mrs	x0, s3_4_c1_c1_7\n"
+	"			b	code_done\n"
+	"code_el12:		mrs	x0, s3_5_c2_c0_2\n"	/* TCR_EL12 */
+	"			b	code_done\n"
+	"code_gcr:		mrs	x0, s3_0_c1_c0_6\n"	/* GCR_EL1 */
 	"			b	code_done\n"
 	"code_imo:		mov	x3, #0x80000000\n"	/* RW, IMO */
 	"			orr	x3, x3, #16\n"

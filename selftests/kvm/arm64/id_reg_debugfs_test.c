@@ -141,6 +141,58 @@ static void test_tracepoint(void)
 	ksft_test_result_pass("tracepoint\n");
 }
 
+/* How often the tracepoint told of a rule between fields that this field breaks. */
+static int count_broken(const char *name)
+{
+	char line[512], reg[48], field[48], got[96], rule[32];
+	u64 asked, limit, host;
+	int n = 0, pid;
+	FILE *f = fopen(TRACING "/trace", "r");
+
+	TEST_ASSERT(f, "trace");
+	while (fgets(line, sizeof(line), f)) {
+		char *event = strstr(line, "kvm_idreg_refused: ");
+
+		if (!event || sscanf(event, "kvm_idreg_refused: " FORMAT, &pid, reg, field, &asked,
+				     &limit, &host, rule) != 7)
+			continue;
+		snprintf(got, sizeof(got), "%s.%s", reg, field);
+		n += pid == getpid() && !strcmp(got, name) && !strcmp(rule, "needs");
+	}
+	fclose(f);
+	return n;
+}
+
+/* A rule that a VM breaks is told when it runs first, and not before: it might be mended. */
+static void test_rules(void)
+{
+	const u64 reg = KVM_ARM64_SYS_REG(SYS_ID_AA64ISAR0_EL1);
+	const struct id_vm *config = &id_vms[1];
+	u64 values[NUM_ID_REGS], word;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	TEST_ASSERT_EQ(config->irqchip, VGIC_V3);
+	vm = id_vm_create(config, &vcpu);
+	word = vcpu_get_reg(vcpu, reg);
+	if (access(EVENT, F_OK) || !(word & ID_AA64ISAR0_EL1_SHA2)) {
+		ksft_test_result_skip("rules: no tracefs, or no SHA-256\n");
+		kvm_vm_free(vm);
+		return;
+	}
+	vcpu_set_reg(vcpu, reg, word & ~ID_AA64ISAR0_EL1_SHA1);
+
+	write_file(TRACING "/trace", "");
+	write_file(EVENT "/enable", "1");
+	id_vm_finalize(config, vm, vcpu);
+	TEST_ASSERT_EQ(count_broken("ID_AA64ISAR0_EL1.SHA2"), 0);
+	id_vm_read_finalized(vm, vcpu, values);
+	TEST_ASSERT_EQ(count_broken("ID_AA64ISAR0_EL1.SHA2"), 1);
+	write_file(EVENT "/enable", "0");
+	kvm_vm_free(vm);
+	ksft_test_result_pass("rules\n");
+}
+
 /* Nothing before the VM is configured; then what the VM holds, as userspace changes it. */
 static void test_limits(void)
 {
@@ -227,9 +279,10 @@ int main(void)
 	kvm_vm_free(vm);
 
 	ksft_print_header();
-	ksft_set_plan(4);
+	ksft_set_plan(5);
 	test_refused();
 	test_tracepoint();
+	test_rules();
 	test_limits();
 	test_races();
 	ksft_finished();

@@ -2,7 +2,8 @@
 /*
  * Test that what a VM's ID registers deny can't be used: for each field, an instruction, a
  * register or a control bit that it stands for, tried at EL0, EL1 and vEL2 of a VM whose field is
- * lowered by userspace, or denied by KVM. Where the field can have the value, the same is tried in
+ * lowered by userspace, or denied by KVM; control bits that KVM translates to EL1's, at vEL2 of a
+ * VM without E2H as well. Where the field can have the value, the same is tried in
  * a VM that has it, and must work there.
  *
  * What nothing traps is "untrappable": the row says why, the test sees that it is so (XFAIL).
@@ -22,7 +23,14 @@ static const char * const expects[] = {
 /* A word of code; a register that is read, or written as well; a bit that is set, or cleared. */
 enum kind { INSN, READ, ACCESS, SET, CLEAR, SET_EL2, WALK, A32 };
 
-enum { EL0 = BIT(0), EL1 = BIT(1), EL2 = BIT(2), KERNEL = EL1 | EL2, ALL = EL0 | EL1 | EL2 };
+enum {
+	EL0 = BIT(0), EL1 = BIT(1), EL2 = BIT(2), KERNEL = EL1 | EL2, ALL = EL0 | EL1 | EL2,
+	E2H0 = BIT(3),			/* EL2, where HCR_EL2.E2H is RES0 */
+};
+
+static const char * const el_names[] = {
+	[EL0] = "EL0", [EL1] = "EL1", [EL2] = "vEL2", [E2H0] = "vEL2 without E2H",
+};
 
 /* What else than ID registers a VM needs to have a feature. */
 enum feature { NOTHING, SVE, PTRAUTH, PMU, MTE, GIC, NUM_FEATURES };
@@ -110,6 +118,14 @@ static const struct row {
 #define TTBR0_EL1_CNP_MASK	BIT(0)
 #define PMCR_EL0_LP_MASK	BIT(7)
 #define SYS_HACDBSBR_EL2	sys_reg(3, 4, 2, 3, 4)
+#define TCR_EL2_HA_MASK		BIT(21)
+#define TCR_EL2_HD_MASK		BIT(22)
+#define TCR_EL2_HPD_MASK	BIT(24)
+#define TCR_EL2_HWU59_MASK	BIT(25)
+#define TCR_EL2_TBID_MASK	BIT(29)
+#define TCR_EL2_TCMA_MASK	BIT(30)
+#define TCR_EL2_DS_MASK		BIT(32)
+#define TCR_EL2_MTX_MASK	BIT(33)
 
 	/* ID_AA64PFR0_EL1 */
 	COUNT(ID_AA64PFR0_EL1, CSV3, "about speculation"),
@@ -151,6 +167,7 @@ static const struct row {
 	ROW(ID_AA64PFR1_EL1, DF2, IMP, RES0, KERNEL, SET(SCTLR2_EL1, NMEA)),
 	ROW(ID_AA64PFR1_EL1, DF2, IMP, RES0, KERNEL, SET(SCTLR2_EL1, EASE)),
 	ROW(ID_AA64PFR1_EL1, MTEX, MTE4, RES0, KERNEL, SET(TCR_EL1, MTX0), ONLY_FGT),
+	ROW(ID_AA64PFR1_EL1, MTEX, MTE4, RES0, E2H0, SET(TCR_EL2, MTX)),
 	ROW(ID_AA64PFR1_EL1, THE, IMP, UNDEFINED, KERNEL, ACCESS(RCWMASK_EL1)),
 	ROW(ID_AA64PFR1_EL1, THE, IMP, UNDEFINED, KERNEL, ACCESS(RCWSMASK_EL1)),
 	ROW(ID_AA64PFR1_EL1, THE, IMP, UNTRAPPABLE, KERNEL, INSN("rcwcas", 0x19200840), NO_TRAP),
@@ -195,10 +212,13 @@ static const struct row {
 	ROW(ID_AA64PFR1_EL1, MTE, MTE2, UNDEFINED, EL2, ACCESS(TFSRE0_EL1), IN(MTE)),
 	ROW(ID_AA64PFR1_EL1, MTE, MTE2, UNDEFINED, EL2, READ(GMID_EL1), IN(MTE)),
 	ROW(ID_AA64PFR1_EL1, MTE, MTE2, UNTRAPPABLE, EL2, ACCESS(TFSR_EL12), IS_MEMORY, IN(MTE)),
+	ROW(ID_AA64PFR1_EL1, MTE, MTE2, RES0, E2H0, SET(TCR_EL2, TCMA), IN(MTE)),
 	ROW(ID_AA64PFR1_EL1, SSBS, IMP, UNTRAPPABLE, KERNEL, SET(SCTLR_EL1, DSSBS), SCTLR_COSTS,
 	    MAYBE),
+	ROW(ID_AA64PFR1_EL1, SSBS, IMP, RES0, E2H0, SET(SCTLR_EL2, DSSBS)),
 	ROW(ID_AA64PFR1_EL1, SSBS, SSBS2, UNTRAPPABLE, ALL, ACCESS(SSBS), NO_TRAP),
 	ROW(ID_AA64PFR1_EL1, BT, IMP, UNTRAPPABLE, KERNEL, SET(SCTLR_EL1, BT0), SCTLR_COSTS),
+	ROW(ID_AA64PFR1_EL1, BT, IMP, RES0, E2H0, SET(SCTLR_EL2, BT)),
 
 	/* ID_AA64PFR2_EL1 */
 	ROW(ID_AA64PFR2_EL1, FPMR, IMP, UNDEFINED, ALL, ACCESS(FPMR)),
@@ -394,11 +414,13 @@ static const struct row {
 	ROW(ID_AA64ISAR1_EL1, API, PAuth, UNDEFINED, EL0 | EL1, INSN("pacia", 0xdac10063),
 	    BY(PTRAUTH)),
 	ROW(ID_AA64ISAR1_EL1, API, PAuth, UNDEFINED, KERNEL, ACCESS(APIAKEYLO_EL1), BY(PTRAUTH)),
+	ROW(ID_AA64ISAR1_EL1, API, PAuth, RES0, E2H0, SET(TCR_EL2, TBID), BY(PTRAUTH)),
 	ROW(ID_AA64ISAR1_EL1, API, PAuth_LR, UNTRAPPABLE, EL0 | EL1,
 	    INSN("paciasppc", 0xdac1a3fe), NO_TRAP, IN(PTRAUTH)),
 	ROW(ID_AA64ISAR1_EL1, APA, PAuth, UNDEFINED, EL0 | EL1, INSN("pacia", 0xdac10063),
 	    BY(PTRAUTH)),
 	ROW(ID_AA64ISAR1_EL1, APA, PAuth, UNDEFINED, KERNEL, ACCESS(APIAKEYLO_EL1), BY(PTRAUTH)),
+	ROW(ID_AA64ISAR1_EL1, APA, PAuth, RES0, E2H0, SET(TCR_EL2, TBID), BY(PTRAUTH)),
 	ROW(ID_AA64ISAR1_EL1, APA, PAuth_LR, UNTRAPPABLE, EL0 | EL1,
 	    INSN("paciasppc", 0xdac1a3fe), NO_TRAP, IN(PTRAUTH)),
 	ROW(ID_AA64ISAR1_EL1, DPB, IMP, UNDEFINED, ALL, INSN("dc cvap", 0xd50b7c22), ONLY_FGT),
@@ -427,6 +449,7 @@ static const struct row {
 	ROW(ID_AA64ISAR2_EL1, APA3, PAuth, UNDEFINED, EL0 | EL1, INSN("pacia", 0xdac10063),
 	    BY(PTRAUTH)),
 	ROW(ID_AA64ISAR2_EL1, APA3, PAuth, UNDEFINED, KERNEL, ACCESS(APIAKEYLO_EL1), BY(PTRAUTH)),
+	ROW(ID_AA64ISAR2_EL1, APA3, PAuth, RES0, E2H0, SET(TCR_EL2, TBID), BY(PTRAUTH)),
 	ROW(ID_AA64ISAR2_EL1, APA3, PAuth_LR, UNTRAPPABLE, EL0 | EL1,
 	    INSN("paciasppc", 0xdac1a3fe), NO_TRAP, IN(PTRAUTH)),
 	ROW(ID_AA64ISAR2_EL1, GPA3, IMP, UNDEFINED, ALL, INSN("pacga", 0x9ac33063), BY(PTRAUTH)),
@@ -466,6 +489,7 @@ static const struct row {
 	    WALK("pages of 64 KB", TCR_TG0_64K | TCR_T0SZ(36)), TCR_VALUE),
 	ROW(ID_AA64MMFR0_EL1, TGRAN16, IMP, UNTRAPPABLE, KERNEL,
 	    WALK("pages of 16 KB", TCR_TG0_16K | TCR_T0SZ(36)), TCR_VALUE),
+	ROW(ID_AA64MMFR0_EL1, TGRAN4, 52_BIT, RES0, E2H0, SET(TCR_EL2, DS)),
 	ROW(ID_AA64MMFR0_EL1, BIGENDEL0, IMP, UNTRAPPABLE, KERNEL, SET(SCTLR_EL1, E0E),
 	    SCTLR_COSTS),
 	COUNT(ID_AA64MMFR0_EL1, SNSMEM, "Secure state"),
@@ -495,10 +519,14 @@ static const struct row {
 	ROW(ID_AA64MMFR1_EL1, LO, IMP, UNDEFINED, KERNEL, ACCESS(LORC_EL1)),
 	ROW(ID_AA64MMFR1_EL1, HPDS, IMP, RES0, KERNEL, SET(TCR_EL1, HPD0), ONLY_FGT),
 	ROW(ID_AA64MMFR1_EL1, HPDS, HPDS2, RES0, KERNEL, SET(TCR_EL1, HWU059), ONLY_FGT),
+	ROW(ID_AA64MMFR1_EL1, HPDS, IMP, RES0, E2H0, SET(TCR_EL2, HPD)),
+	ROW(ID_AA64MMFR1_EL1, HPDS, HPDS2, RES0, E2H0, SET(TCR_EL2, HWU59)),
 	COUNT(ID_AA64MMFR1_EL1, VH, "EL2, and userspace can't lower it"),
 	COUNT(ID_AA64MMFR1_EL1, VMIDBits, "a size that userspace can't lower"),
 	ROW(ID_AA64MMFR1_EL1, HAFDBS, AF, RES0, KERNEL, SET(TCR_EL1, HA), ONLY_FGT),
 	ROW(ID_AA64MMFR1_EL1, HAFDBS, DBM, RES0, KERNEL, SET(TCR_EL1, HD), ONLY_FGT),
+	ROW(ID_AA64MMFR1_EL1, HAFDBS, AF, RES0, E2H0, SET(TCR_EL2, HA)),
+	ROW(ID_AA64MMFR1_EL1, HAFDBS, DBM, RES0, E2H0, SET(TCR_EL2, HD)),
 	ROW(ID_AA64MMFR1_EL1, HAFDBS, HAFT, RES0, KERNEL, SET(TCR2_EL1, HAFT)),
 	ROW(ID_AA64MMFR1_EL1, HAFDBS, HDBSS, UNDEFINED, EL2, ACCESS(HDBSSBR_EL2)),
 
@@ -511,6 +539,7 @@ static const struct row {
 	ROW(ID_AA64MMFR2_EL1, FWB, IMP, RES0, EL2, SET_EL2(HCR_EL2, FWB)),
 	COUNT(ID_AA64MMFR2_EL1, IDS, "an exception class, and userspace can't lower it"),
 	ROW(ID_AA64MMFR2_EL1, AT, IMP, UNTRAPPABLE, KERNEL, SET(SCTLR_EL1, nAA), SCTLR_COSTS),
+	ROW(ID_AA64MMFR2_EL1, AT, IMP, RES0, E2H0, SET(SCTLR_EL2, nAA)),
 	ROW(ID_AA64MMFR2_EL1, ST, 48_47, UNTRAPPABLE, KERNEL,
 	    WALK("24 bits", TCR_TG0_4K | TCR_T0SZ(24)), TCR_VALUE),
 	COUNT(ID_AA64MMFR2_EL1, NV, "EL2, and userspace can't lower it"),
@@ -680,10 +709,11 @@ static enum outcome outcome_of(struct id_guest *g, bool done, int el)
 static enum outcome try(struct id_guest *g, const struct row *row, int el)
 {
 	static const u64 modes[] = {
-		[EL0] = PSR_MODE_EL0t, [EL1] = PSR_MODE_EL1h, [EL2] = PSR_MODE_EL2h,
+		[EL0] = PSR_MODE_EL0t, [EL1] = PSR_MODE_EL1h,
+		[EL2] = PSR_MODE_EL2h, [E2H0] = PSR_MODE_EL2h,
 	};
 	u64 pstate = modes[el] | PSR_D_BIT | PSR_A_BIT | PSR_I_BIT | PSR_F_BIT;
-	bool walk = row->kind == WALK, el2 = el == EL2;
+	bool walk = row->kind == WALK, el2 = el == EL2 || el == E2H0;
 	int i = row - rows;
 	enum outcome first;
 	u64 value;
@@ -691,7 +721,7 @@ static enum outcome try(struct id_guest *g, const struct row *row, int el)
 	set_translation(g, walk ? row->mask | TCR_EPD1_MASK | TCR_IPS_40_BITS |
 			   TCR_SH0_INNER | TCR_ORGN0_WBWA | TCR_IRGN0_WBWA : 0,
 			GUEST_SCTLR | (walk ? SCTLR_ELx_M | SCTLR_ELx_C | SCTLR_ELx_I : 0));
-	id_guest_set(g, el2 ? SYS_CPTR_EL2 : SYS_CPACR_EL1, GUEST_CPACR);
+	id_guest_set(g, el2 ? SYS_CPTR_EL2 : SYS_CPACR_EL1, el == E2H0 ? 0 : GUEST_CPACR);
 	/* Some instructions want long vectors. */
 	__vcpu_set_reg(g->vcpu, KVM_ARM64_SYS_REG(el2 ? SYS_ZCR_EL2 : SYS_ZCR_EL1),
 		       ZCR_ELx_LEN_MASK);
@@ -803,18 +833,20 @@ static int read_hosts(void)
 }
 
 /*
- * What a VM is made with: a feature, or all that are possible if it has EL2. It takes KVM seconds
- * to free a VM with EL2: there had better be few of them.
+ * What a VM is made with: a feature, or all that are possible if it has EL2. @el2 is which EL2 that
+ * is, or zero. It takes KVM seconds to free a VM with EL2: there had better be few of them.
  */
-static struct id_vm config_of(bool nested, enum feature feature)
+static struct id_vm config_of(int el2, enum feature feature)
 {
 	struct id_vm config = configs[feature];
 
 	if (!id_vm_is_possible(&config))
 		config = configs[NOTHING];
-	if (!nested)
+	if (!el2)
 		return config;
 	config = (struct id_vm) { "nested", BIT(KVM_ARM_VCPU_HAS_EL2), .irqchip = VGIC_V3 };
+	if (el2 == E2H0)
+		config.features |= BIT(KVM_ARM_VCPU_HAS_EL2_E2H0);
 	for (int i = 0; feature && i < NUM_FEATURES; i++) {
 		if (!id_vm_is_possible(&configs[i]))
 			continue;
@@ -825,14 +857,14 @@ static struct id_vm config_of(bool nested, enum feature feature)
 }
 
 /* VMs with all that KVM gives. */
-static struct id_guest *most(bool nested, enum feature feature)
+static struct id_guest *most(int el2, enum feature feature)
 {
-	static struct id_guest guests[2][NUM_FEATURES];
-	struct id_guest *g = &guests[nested][feature];
+	static struct id_guest guests[E2H0 + 1][NUM_FEATURES];
+	struct id_guest *g = &guests[el2][feature];
 	struct id_vm config;
 
 	if (!g->vm) {
-		config = config_of(nested, feature);
+		config = config_of(el2, feature);
 		id_guest_create(g, &config);
 		start(g);
 	}
@@ -843,7 +875,6 @@ static struct id_guest *most(bool nested, enum feature feature)
 static void report(const struct row *row, int el, enum outcome denied, bool allowed,
 		   enum outcome works, bool host)
 {
-	static const char * const names[] = { [EL0] = "EL0", [EL1] = "EL1", [EL2] = "vEL2" };
 	static const char * const outcomes[] = {
 		[USABLE] = "usable", [UNDEF] = "UNDEF", [IGNORED] = "ignored", [OTHER] = "else",
 	};
@@ -852,7 +883,7 @@ static void report(const struct row *row, int el, enum outcome denied, bool allo
 	char name[128];
 
 	snprintf(name, sizeof(name), "%s %s: %s at %s: %s\n", row->field, row->value, row->what,
-		 names[el], expects[row->expect]);
+		 el_names[el], expects[row->expect]);
 	/*
 	 * Nothing is learned where the feature isn't. That a bit is kept which stands for nothing
 	 * says nothing; an instruction had better not be there.
@@ -887,25 +918,23 @@ static void report(const struct row *row, int el, enum outcome denied, bool allo
 
 static void skip(const struct row *row, int el)
 {
-	static const char * const names[] = { [EL0] = "EL0", [EL1] = "EL1", [EL2] = "vEL2" };
-
 	ksft_test_result_skip("%s %s: %s at %s: %s\n", row->field, row->value, row->what,
-			      names[el], expects[row->expect]);
+			      el_names[el], expects[row->expect]);
 }
 
-static struct id_guest *most_for(bool nested, const struct row *row)
+static struct id_guest *most_for(int el2, const struct row *row)
 {
-	return most(nested, nested ? SVE : row->feature);
+	return most(el2, el2 ? SVE : row->feature);
 }
 
 /* In which place a row is of those in its register that userspace can lower, in VMs with EL2. */
-static int place_of(const struct row *row)
+static int place_of(int el2, const struct row *row)
 {
 	const struct row *last = NULL;
 	int place = -1;
 
 	for (const struct row *r = rows; r <= row; r++) {
-		if (r->reg != row->reg || r->by || !(r->els & EL2) || !has(most_for(true, r), r))
+		if (r->reg != row->reg || r->by || !(r->els & el2) || !has(most_for(el2, r), r))
 			continue;
 		if (!last || last->field != r->field || last->needs != r->needs)
 			place++;
@@ -918,20 +947,20 @@ static int place_of(const struct row *row)
  * A VM whose userspace has lowered the row's field; NULL if it can't. Without EL2, a VM of its own;
  * with EL2, a VM for the rows that are in the same place of their registers.
  */
-static struct id_guest *lowered(bool nested, const struct row *row)
+static struct id_guest *lowered(int el2, const struct row *row)
 {
-	static struct id_guest one, many[ARRAY_SIZE(rows)];
-	int place = nested ? place_of(row) : 0;
-	struct id_guest *g = nested ? &many[place] : &one;
-	struct id_vm config = config_of(nested, nested ? SVE : row->feature);
+	static struct id_guest one, many[E2H0 + 1][ARRAY_SIZE(rows)];
+	int place = el2 ? place_of(el2, row) : 0;
+	struct id_guest *g = el2 ? &many[el2][place] : &one;
+	struct id_vm config = config_of(el2, el2 ? SVE : row->feature);
 
-	if (!nested && g->vm)
+	if (!el2 && g->vm)
 		kvm_vm_free(g->vm);
-	if (!nested || !g->vm) {
+	if (!el2 || !g->vm) {
 		id_guest_create(g, &config);
 		for (const struct row *r = rows; r < rows + ARRAY_SIZE(rows); r++) {
-			if (nested ? !r->by && r->els & EL2 && has(g, r) && place_of(r) == place :
-				     r == row)
+			if (el2 ? !r->by && r->els & el2 && has(g, r) && place_of(el2, r) == place :
+				  r == row)
 				lower(g, r);
 		}
 		start(g);
@@ -940,30 +969,30 @@ static struct id_guest *lowered(bool nested, const struct row *row)
 }
 
 /* A VM that is denied the row's value: by KVM, by its features, or by userspace; or NULL. */
-static struct id_guest *denied(bool nested, const struct row *row)
+static struct id_guest *denied(int el2, const struct row *row)
 {
-	struct id_guest *g = row->by ? most(nested, NOTHING) : most_for(nested, row);
+	struct id_guest *g = row->by ? most(el2, NOTHING) : most_for(el2, row);
 
 	if (!has(g, row))
 		return g;
-	return row->by ? NULL : lowered(nested, row);
+	return row->by ? NULL : lowered(el2, row);
 }
 
-static void test_row(const struct row *row, bool nested)
+static void test_row(const struct row *row, int el2)
 {
-	int els = row->els & (nested ? EL2 : EL0 | EL1);
+	int els = row->els & (el2 ?: EL0 | EL1);
 	struct id_guest *g = NULL;
 	bool allowed = false;
 
-	if (row->expect == NUMBER && !nested)
+	if (row->expect == NUMBER && !el2)
 		ksft_print_msg("%s: %s\n", row->field, row->why);
 	if (!els)
 		return;
-	if (!nested || kvm_has_cap(KVM_CAP_ARM_EL2)) {
-		allowed = has(most_for(nested, row), row);
-		g = denied(nested, row);
+	if (!el2 || kvm_has_cap(el2 == E2H0 ? KVM_CAP_ARM_EL2_E2H0 : KVM_CAP_ARM_EL2)) {
+		allowed = has(most_for(el2, row), row);
+		g = denied(el2, row);
 	}
-	for (int el = EL0; el <= EL2; el <<= 1) {
+	for (int el = EL0; el <= E2H0; el <<= 1) {
 		enum outcome works = USABLE;
 
 		if (!(els & el))
@@ -973,7 +1002,7 @@ static void test_row(const struct row *row, bool nested)
 			continue;
 		}
 		if (allowed)
-			works = try(most_for(nested, row), row, el);
+			works = try(most_for(el2, row), row, el);
 		report(row, el, try(g, row, el), allowed, works, host_has[row - rows]);
 	}
 }
@@ -991,8 +1020,9 @@ int main(void)
 	lay_out();
 	ksft_test_result(!missing, "all fields have a row, all rows a field\n");
 	for (int i = 0; i < ARRAY_SIZE(rows); i++) {
-		test_row(&rows[i], false);
-		test_row(&rows[i], true);
+		test_row(&rows[i], 0);
+		test_row(&rows[i], EL2);
+		test_row(&rows[i], E2H0);
 	}
 	ksft_test_result(kmsg_is_clean(kmsg), "the kernel's log is clean\n");
 	ksft_finished();

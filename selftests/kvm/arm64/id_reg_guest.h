@@ -47,6 +47,11 @@ static inline bool id_guest_has_el2(const struct id_guest *g)
 	return g->config.features & BIT(KVM_ARM_VCPU_HAS_EL2);
 }
 
+static inline bool id_guest_has_e2h0(const struct id_guest *g)
+{
+	return g->config.features & BIT(KVM_ARM_VCPU_HAS_EL2_E2H0);
+}
+
 static inline void id_guest_set(struct id_guest *g, u32 reg, u64 value)
 {
 	vcpu_set_reg(g->vcpu, KVM_ARM64_SYS_REG(reg), value);
@@ -83,8 +88,8 @@ static inline void id_guest_start(struct id_guest *g, const u32 *code, unsigned 
 		vectors[i * 0x80 / 4] = INSN_EXCEPTION;
 	memcpy(addr_gpa2hva(g->vm, GUEST_CODE), code, 4 * words);
 	if (id_guest_has_el2(g))
-		id_guest_set(g, SYS_HCR_EL2, HCR_EL2_E2H | HCR_EL2_RW | HCR_EL2_TGE |
-			     HCR_EL2_AMO | HCR_EL2_IMO | HCR_EL2_FMO);
+		id_guest_set(g, SYS_HCR_EL2, (id_guest_has_e2h0(g) ? 0 : HCR_EL2_E2H) | HCR_EL2_RW |
+			     HCR_EL2_TGE | HCR_EL2_AMO | HCR_EL2_IMO | HCR_EL2_FMO);
 }
 
 /* All that EL1 can allow EL0, and itself. */

@@ -3,7 +3,7 @@
  * Test what KVM lets userspace write to ID registers: all values of all hexadecimal digits of all
  * registers, in VMs of several configurations, against the limits that KVM publishes; what
  * userspace and the guest then read; that refused values change nothing, before and after the VM
- * has run; and that the order of writes doesn't matter.
+ * has run; and that the order of writes doesn't matter, nor when the vGIC is created.
  */
 #include <stdlib.h>
 
@@ -236,6 +236,28 @@ static void test_orders(struct kvm_vcpu *vcpu)
 	}
 }
 
+/*
+ * What a VM is restored with may break rules between fields until the last register is written,
+ * e.g. as FEAT_S1PIE in ID_AA64MMFR3_EL1 needs FEAT_ATS1A in ID_AA64ISAR2_EL1. A vGIC that is
+ * created meanwhile changes nothing but what is about itself.
+ */
+static void test_irqchip(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
+{
+	for (unsigned int i = 0; i < NUM_ID_REGS; i++)
+		vcpu_set_reg(vcpu, id_reg(i), least(i));
+	for (unsigned int i = NUM_ID_REGS; i--; ) {
+		vcpu_set_reg(vcpu, id_reg(i), most(i));
+		if (id_regs[i].encoding == SYS_ID_AA64MMFR3_EL1)
+			id_vm_create_vgic_v3(vm);
+	}
+	for (unsigned int i = 0; i < NUM_ID_REGS; i++) {
+		u64 now = vcpu_get_reg(vcpu, id_reg(i));
+
+		TEST_ASSERT(now == most(i), "%s is %lx, not %lx, after a vGIC was created",
+			    id_regs[i].name, now, most(i));
+	}
+}
+
 static void test_guest(const struct id_vm *config)
 {
 	unsigned int order[NUM_ID_REGS];
@@ -284,6 +306,8 @@ static void test_config(const struct id_vm *config)
 			    "%s starts with more than the most", id_regs[i].name);
 	sweep(vcpu, test_digit);
 	test_orders(vcpu);
+	if (config->irqchip == VGIC_V3)
+		test_irqchip(vm, vcpu);
 	kvm_vm_free(vm);
 
 	test_guest(config);

@@ -2,7 +2,7 @@
 /*
  * Test that protected VMs see in ID registers what idregs_limits in debugfs says that they see,
  * whatever userspace writes there.  It's the hypervisor at EL2 that has these registers, and KVM
- * can't look at them.
+ * can't look at them: it says nothing of them by KVM_GUEST_CAPS.
  */
 #include <sys/mman.h>
 
@@ -26,6 +26,16 @@ static bool create_vm(struct kvm_vm *vm)
 	vm->kvm_fd = open_kvm_dev_path_or_exit();
 	vm->fd = __kvm_ioctl(vm->kvm_fd, KVM_CREATE_VM, (void *)KVM_VM_TYPE_ARM_PROTECTED);
 	return vm->fd >= 0;
+}
+
+/* Of other VMs, once they are configured, it tells all that is asked here. */
+static void test_query(int fd, u32 op)
+{
+	static struct kvm_guest_cap caps[ID_MAX_CAPS];
+	u32 nr = ARRAY_SIZE(caps);
+
+	TEST_ASSERT(guest_caps_query(fd, op, NULL, 0, caps, &nr) && errno == EINVAL,
+		    "KVM_GUEST_CAPS %u of a protected VM: %u records", op, nr);
 }
 
 /* What debugfs says that the VM has. */
@@ -81,6 +91,10 @@ static void test_config(int n)
 		vcpu_ioctl(&vcpu, KVM_ARM_VCPU_FINALIZE, &sve);
 	if (configs[n].lower)
 		vcpu_set_reg(&vcpu, KVM_ARM64_SYS_REG(SYS_ID_AA64ISAR0_EL1), 0);
+
+	test_query(vm.fd, KVM_GUEST_CAPS_LIST);
+	test_query(vm.fd, KVM_GUEST_CAPS_CHECK);
+	test_query(vcpu.fd, KVM_GUEST_CAPS_READ);
 
 	read_debugfs(&vm, told);
 	id_vm_run(&vcpu, code, guest);

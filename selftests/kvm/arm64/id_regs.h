@@ -271,13 +271,18 @@ static inline void id_vm_finalize(const struct id_vm *config, struct kvm_vm *vm,
 }
 
 /* As id_vm_run(), in a VM that has no code yet. */
+static inline void id_vm_read_finalized(struct kvm_vm *vm, struct kvm_vcpu *vcpu, u64 *values)
+{
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, ID_VM_CODE, 0,
+				    vm_adjust_num_guest_pages(vm->mode, 1), 0);
+	id_vm_run(vcpu, addr_gpa2hva(vm, ID_VM_CODE), values);
+}
+
 static inline void id_vm_read(const struct id_vm *config, struct kvm_vm *vm,
 			      struct kvm_vcpu *vcpu, u64 *values)
 {
 	id_vm_finalize(config, vm, vcpu);
-	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, ID_VM_CODE, 0,
-				    vm_adjust_num_guest_pages(vm->mode, 1), 0);
-	id_vm_run(vcpu, addr_gpa2hva(vm, ID_VM_CODE), values);
+	id_vm_read_finalized(vm, vcpu, values);
 }
 
 #endif
