@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Count instructions on the unmodified kernel and on ours, and show both with their ratio.
-# usage: bench.sh x86|arm64
+# usage: bench.sh x86|arm64 [SERIES]   SERIES: with those up to that one, instead of with all
 # Each instruction of the emulated machine is one tick of its counter, so the same kernel gives the
 # same figures on any machine.
 . "$(dirname "$0")/common.sh"
@@ -16,7 +16,12 @@ esac
 "$ROOT/scripts/setup.sh" kernel "$arch"
 "$ROOT/scripts/source.sh"
 "$ROOT/scripts/source.sh" base
-"$ROOT/scripts/kernel.sh" $config
+ours=ours tree=$LAB
+if [ -n "${2:-}" ]; then
+	ours=$2 tree=$BASE/$2
+	"$ROOT/scripts/source.sh" "$2"
+fi
+"$ROOT/scripts/kernel.sh" $config ${2:+"$2"}
 "$ROOT/scripts/kernel.sh" $config base
 "$ROOT/scripts/selftests.sh" "$arch" demo
 
@@ -41,15 +46,15 @@ text() {
 }
 
 count "the unmodified kernel" base "$BASE"
-count "ours" lab "$LAB"
+count "$ours" "$ours" "$tree"
 text "$BASE" >>"$LAB/bench-$arch.base"
-text "$LAB" >>"$LAB/bench-$arch.lab"
+text "$tree" >>"$LAB/bench-$arch.$ours"
 
 say
-awk -v what="instructions (icount), $what" \
-	'BEGIN { printf "%-62s %10s %10s %7s\n", what, "unmodified", "ours", "ratio" }
+awk -v what="instructions (icount), $what" -v ours="$ours" \
+	'BEGIN { printf "%-62s %10s %10s %7s\n", what, "unmodified", ours, "ratio" }
 	{ count = $1; sub(/^[0-9]+ /, "") }
 	FNR == NR { base[$0] = count; next }
 	$0 in base { printf "%-62s %10d %10d %7.3f\n", $0, base[$0], count, count / base[$0]; next }
 	{ printf "%-62s %10s %10d %7s\n", $0, "-", count, "-" }' \
-	"$LAB/bench-$arch.base" "$LAB/bench-$arch.lab"
+	"$LAB/bench-$arch.base" "$LAB/bench-$arch.$ours"

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Configure and build a kernel of the lab, unless it is there already.
-# usage: kernel.sh CONFIG [base]   base: the unmodified kernel
+# usage: kernel.sh CONFIG [base | SERIES]   base: the unmodified kernel; SERIES: with those up to that one
 # CONFIG: x86 or arm64, or one of these with what a file of scripts/configs adds: x86-m, x86-bench,
 # x86-debug, x86-kcsan, x86-faults, arm64-64k, arm64-debug, arm64-faults.
-# Builds in $LAB/build/CONFIG, or $BASE/build/CONFIG.
+# Builds in $LAB/build/CONFIG, $BASE/build/CONFIG, or $BASE/SERIES/build/CONFIG.
 . "$(dirname "$0")/common.sh"
 
 config=${1:?}
 tree=$LAB
-[ "${2:-}" != base ] || tree=$BASE
+case ${2:-} in
+"") ;;
+base) tree=$BASE which=unmodified ;;
+*) tree=$BASE/$2 which="up to $2" ;;
+esac
 build=$tree/build/$config
 name=kernel-$config${2:+-$2}
 
@@ -55,5 +59,5 @@ if [ -s "$build/$image" ] && [ "$now" = "$(cat "$build/state" 2>/dev/null)" ]; t
 fi
 rm -f "$build/state"
 [ ! -s "$build/$image" ] || name=re$name seconds=60
-step "$name" $seconds "Building the $config kernel${2:+, unmodified}" compile
+step "$name" $seconds "Building the $config kernel${2:+, $which}" compile
 echo "$now" >"$build/state"

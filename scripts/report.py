@@ -125,7 +125,7 @@ def growth(bench, pattern, title):
 
 def counted(arch):
     """[(what, unmodified, ours)], with None where one has no such thing."""
-    files = [LEFT.parent / f"bench-{arch}.{tree}" for tree in ("base", "lab")]
+    files = [LEFT.parent / f"bench-{arch}.{tree}" for tree in ("base", "ours")]
     if not all(file.is_file() for file in files):
         return None
     base, ours = ({what: int(count) for count, what in (line.split(None, 1) for line in file.read_text().splitlines())}

@@ -3,6 +3,7 @@
 # Get Linux into the lab, as a git repository with the series on top.
 # usage: source.sh        the lab's tree: $LAB/linux, branch guestcaps
 #        source.sh base   beside it the unmodified kernel: $BASE/linux
+#        source.sh SERIES  the same with the series up to that one: $BASE/SERIES/linux
 #        source.sh upstream   in it branch "upstream", without Debian's patches, if setup.sh fetched that
 . "$(dirname "$0")/common.sh"
 
@@ -116,5 +117,15 @@ upstream)
 		step upstream-source 120 "Unpacking it" from_upstream "$tarball"
 	fi
 	;;
-*) "$ROOT/scripts/series.py" apply "$tree" ;;
+"") "$ROOT/scripts/series.py" apply "$tree" ;;
+*)
+	last=$("$ROOT/scripts/series.py" sets "$tree" | sed -n "s/^$1 .* //p")
+	[ -n "$last" ] || die "no series $1: one of $(cd "$ROOT/series" && echo [0-9]*)"
+	mkdir -p "$BASE/$1"
+	if [ -e "$BASE/$1/linux/.git" ]; then
+		git -C "$BASE/$1/linux" checkout -q -f --detach "$last"
+	else
+		git_tree worktree add -q -f --detach "$BASE/$1/linux" "$last"
+	fi
+	;;
 esac
