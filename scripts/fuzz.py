@@ -252,7 +252,7 @@ def describe_x86(out, trees):
     (out / "rust/kernel/generated_cpufeature.rs").write_text(features)
     first = [f"-I{tree / folder}" for tree in trees for folder in ("arch/x86/kvm", "arch/x86/include")]
     run(BINDGEN, of(trees, "arch/x86/kvm/caps.h"), "--use-core", "--with-derive-default",
-        "--allowlist-item", "kvm_.*|KVM_.*|xfeature|XFEATURE_.*|NCAPINTS|NBUGINTS",
+        "--allowlist-item", "kvm_.*|KVM_.*|HYPERV_CPUID_.*|xfeature|XFEATURE_.*|NCAPINTS|NBUGINTS",
         "--opaque-type", "seq_file", "--no-doc-comments",
         "--ctypes-prefix", "crate::ffi", "--no-layout-tests", "--no-debug", ".*",
         "--rust-target", "1.85", "-o", out / "bindings.rs",
