@@ -29,7 +29,7 @@ help:
 ## make compare     what KVM says of CPUID and ID registers, unmodified and ours, on all hosts, and
 ##                  what both make of random tables and values, TIMES= as many; what both cost; and
 ##                  a page of all that, out/report.html (make report: only the page)
-## make bench       count instructions on the unmodified kernel and on ours; UPTO=1-fixes: with no more
+## make bench       count instructions on the unmodified kernel and on ours; SERIES=1-fixes: with no more
 ##                  than these series
 ## make audit       write the table of all places in KVM that ask what a guest may use
 ## make map         draw what arm64 VMs see in ID registers; HOST=dump lays a host's values over it
@@ -96,7 +96,7 @@ report:
 	@$(ALONE) bash -c '. scripts/common.sh; VERSION=$$VERSION exec scripts/report.py'
 
 bench:
-	@$(ALONE) scripts/bench.sh $(ARCH) $(UPTO)
+	@$(ALONE) scripts/bench.sh $(ARCH) $(SERIES)
 
 audit:
 	@$(ALONE) scripts/setup.sh series

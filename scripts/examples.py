@@ -110,8 +110,10 @@ def suites(arch, tree):
 
 def apply(tree, patches):
     for patch in patches:
-        done = subprocess.run(["git", "apply", "--recount", "-"], input=patch, capture_output=True, text=True,
-                              check=False, cwd=tree, env=os.environ | {"GIT_CEILING_DIRECTORIES": str(tree.parent)})
+        # Context that begins with a tab would be a space before a tab in the page: there is none then.
+        done = subprocess.run(["git", "apply", "--recount", "--unidiff-zero", "-"], input=patch, capture_output=True,
+                              text=True, check=False, cwd=tree,
+                              env=os.environ | {"GIT_CEILING_DIRECTORIES": str(tree.parent)})
         if done.returncode:
             raise Error(f"does not apply: {done.stderr.strip()}")
 

@@ -153,16 +153,16 @@ static gpa_t map_blocks(struct kvm_vm *vm)
 	return l1;
 }
 
-enum bits { WITHOUT, WITH, DENIED };
+enum variant { WITHOUT, WITH, DENIED };
 
 /* Returns false if the VM hasn't what the test is about. */
-static bool run(const struct test *t, enum bits how, struct result *r)
+static bool run(const struct test *t, enum variant v, struct result *r)
 {
 	struct kvm_vcpu_init init;
 	struct kvm_vcpu *vcpu;
 	gpa_t pgd, code, data;
 	struct kvm_vm *vm;
-	bool on = how != WITHOUT, supported;
+	bool on = v != WITHOUT, supported;
 
 	vm = vm_create(1);
 	if (t->mte)
@@ -178,7 +178,7 @@ static bool run(const struct test *t, enum bits how, struct result *r)
 	supported = !t->id_mask || (vcpu_get_reg(vcpu, t->id_reg) & t->id_mask);
 	if (!supported)
 		goto out;
-	if (how == DENIED)
+	if (v == DENIED)
 		vcpu_set_reg(vcpu, t->id_reg, vcpu_get_reg(vcpu, t->id_reg) & ~t->id_mask);
 
 	pgd = map_blocks(vm);
@@ -218,21 +218,23 @@ out:
 
 static void check(const struct test *t)
 {
-	static const char * const hows[] = { "without", "with", "denied" };
+	static const char * const names[] = { "without", "with", "denied" };
 	struct result r;
+	bool expected;
 
-	for (enum bits how = WITHOUT; how <= DENIED; how++) {
-		if ((how == WITHOUT && !t->sctlr && !t->tcr) ||
-		    (how == DENIED && (!t->tcr || !t->id_mask)))
+	for (enum variant v = WITHOUT; v <= DENIED; v++) {
+		if ((v == WITHOUT && !t->sctlr && !t->tcr) ||
+		    (v == DENIED && (!t->tcr || !t->id_mask)))
 			continue;
 		if ((t->pauth && !kvm_has_cap(KVM_CAP_ARM_PTRAUTH_ADDRESS)) ||
-		    (t->mte && !kvm_has_cap(KVM_CAP_ARM_MTE)) || !run(t, how, &r)) {
+		    (t->mte && !kvm_has_cap(KVM_CAP_ARM_MTE)) || !run(t, v, &r)) {
 			ksft_test_result_skip("%s\n", t->name);
 			return;
 		}
-		if (how == WITH ? !t->effect(&r) : t->effect(&r)) {
+		expected = v == WITH;
+		if (t->effect(&r) != expected) {
 			ksft_print_msg("%s: exception %d, x0 %lx, pstate %lx, ESR_EL2 %lx\n",
-				       hows[how], r.exception, r.x0, r.pstate, r.esr);
+				       names[v], r.exception, r.x0, r.pstate, r.esr);
 			ksft_test_result_fail("%s\n", t->name);
 			return;
 		}

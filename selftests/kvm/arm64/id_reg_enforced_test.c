@@ -3,8 +3,8 @@
  * Test that what a VM's ID registers deny can't be used: for each field, an instruction, a
  * register or a control bit that it stands for, tried at EL0, EL1 and vEL2 of a VM whose field is
  * lowered by userspace, or denied by KVM; control bits that KVM translates to EL1's, at vEL2 of a
- * VM without E2H as well. Where the field can have the value, the same is tried in
- * a VM that has it, and must work there.
+ * VM without E2H as well. Where the field can have the value, the same is tried in a VM that has
+ * it, and must work there.
  *
  * What nothing traps is "untrappable": the row says why, the test sees that it is so (XFAIL).
  * Where the host hasn't got the feature either, nothing is learned (SKIP). A field that is but a

@@ -237,9 +237,9 @@ static void test_orders(struct kvm_vcpu *vcpu)
 }
 
 /*
- * What a VM is restored with may break rules between fields until the last register is written,
- * e.g. as FEAT_S1PIE in ID_AA64MMFR3_EL1 needs FEAT_ATS1A in ID_AA64ISAR2_EL1. A vGIC that is
- * created meanwhile changes nothing but what is about itself.
+ * What a VM is restored with may break rules between fields until the last register is written:
+ * FEAT_S1PIE in ID_AA64MMFR3_EL1 needs FEAT_ATS1A in ID_AA64ISAR2_EL1. A vGIC that is created
+ * meanwhile changes nothing but what is about itself.
  */
 static void test_irqchip(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 {
