@@ -28,7 +28,6 @@ import hashlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -612,7 +611,7 @@ def boot(run, unmodified, job_text, kunit, limit=0):
                            limit or 2 * run.limit + 600)
     parse(run, log.read_text(errors="replace"), kunit)
     # By boot.sh's limit or by watch().
-    run.hung = status in (124, 143, -signal.SIGTERM)
+    run.hung = status in (124, 143)
     if status not in (0, 1):
         run.error = run.error or ("there is no /dev/kvm in the guest" if status == 3 else
                                   f"the guest ended with status {status}")
