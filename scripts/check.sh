@@ -240,6 +240,12 @@ examples() {
 		BINDGEN="$BINDGEN" LLVM="$LLVM" once scripts/examples.py
 }
 
+must_fail() {
+	{ built_from x86-m && built_from arm64 && git -C "$LAB/linux" ls-tree guestcaps rust/ scripts/ &&
+		cat Kbuild guestcaps_kunit.rs scripts/{must-fail,common}.sh && "$RUSTC" --version && "clang$LLVM" --version; } |
+		once scripts/must-fail.sh
+}
+
 posted() { { cat series/2-rust/*/* series/2-rust/cover series/author scripts/{post,series}.py scripts/try-post.sh && b4 --version; } | once scripts/try-post.sh; }
 
 check "rustfmt" rust_format
@@ -253,7 +259,7 @@ check "no panicking path with overflow checks, arm64" no_panic "$again/arm64/ove
 check "unsafe, bindings and exports only at the boundary" only_at_the_boundary
 check "replaced C is gone" replaced_c_is_gone
 check "functions that rows name exist" mirrored_functions_exist
-check "what must not build does not, and the compiler says why" scripts/must-fail.sh
+check "what must not build does not, and the compiler says why" must_fail
 check "the audit is up to date" scripts/audit.py "$LAB/linux" --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
 check "documentation renders" documentation

@@ -15,6 +15,13 @@
  *
  * With an argument, say only what VMs start with: the argument is the name of a machine that the
  * host was made to look like, and stands before the VM's. Of the first register each VM has a line.
+ *
+ * With a machine, a name, and REGISTER:VALUE..., what a VM had elsewhere, restore that: write it to a
+ * plain VM, and have it run. On a line:
+ *
+ *	vm MACHINE/NAME REGISTER VALUE [error:ERRNO] [runs:VALUE] [guest:VALUE]
+ *
+ * VALUE is what is read back, once the VM has run, and by the guest, if that is something else.
  */
 #include "id_regs.h"
 
@@ -159,6 +166,53 @@ static void show_start(const char *machine, const struct id_vm *config)
 	kvm_vm_free(vm);
 }
 
+static unsigned int find_reg(const char *name)
+{
+	for (unsigned int i = 0; i < NUM_ID_REGS; i++) {
+		if (!strcmp(id_regs[i].name, name))
+			return i;
+	}
+	TEST_FAIL("no register %s", name);
+	return 0;
+}
+
+static void restore(const char *machine, const char *name, int nr, char **stream)
+{
+	const struct id_vm *config = &id_vms[0];
+	u64 words[NUM_ID_REGS], values[NUM_ID_REGS];
+	int errors[NUM_ID_REGS] = {};
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	vm = id_vm_create(config, &vcpu);
+	for (int n = 0; n < nr; n++) {
+		char reg[32];
+		unsigned int i;
+		u64 value;
+
+		TEST_ASSERT(sscanf(stream[n], "%31[^:]:%lx", reg, &value) == 2, "what is %s?", stream[n]);
+		i = find_reg(reg);
+		errors[i] = __vcpu_set_reg(vcpu, id_reg(i), value) ? errno : 0;
+	}
+	for (unsigned int i = 0; i < NUM_ID_REGS; i++)
+		words[i] = vcpu_get_reg(vcpu, id_reg(i));
+	id_vm_read(config, vm, vcpu, values);
+
+	for (unsigned int i = 0; i < NUM_ID_REGS; i++) {
+		u64 now = vcpu_get_reg(vcpu, id_reg(i));
+
+		printf("vm %s/%s %s %016lx", machine, name, id_regs[i].name, words[i]);
+		if (errors[i])
+			printf(" error:%d", errors[i]);
+		if (now != words[i])
+			printf(" runs:%016lx", now);
+		if (values[i] != now)
+			printf(" guest:%016lx", values[i]);
+		printf("\n");
+	}
+	kvm_vm_free(vm);
+}
+
 #define show_host(name)	printf("host %s %016lx\n", #name, (u64)read_sysreg_s(SYS_##name))
 
 static void show_hosts_registers(void)
@@ -180,6 +234,10 @@ int main(int argc, char **argv)
 	static u64 masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
 	struct kvm_vm *vm;
 
+	if (argc > 2) {
+		restore(argv[1], argv[2], argc - 3, argv + 3);
+		return 0;
+	}
 	if (argc > 1) {
 		for (int i = 0; i < ARRAY_SIZE(id_vms); i++)
 			show_start(argv[1], &id_vms[i]);
