@@ -73,6 +73,7 @@ test:
 
 shell: kernel
 	@$(ALONE) scripts/setup.sh kernel $(if $(filter amd,$(lane)),x86,$(lane))
+	@$(ALONE) scripts/selftests.sh $(config)
 	@scripts/shell.sh $(lane)
 
 kernel:
@@ -86,10 +87,10 @@ kunit selftests:
 
 compare:
 	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 report
-	@$(ALONE) scripts/test.py --compare $(if $(TIMES),--times $(TIMES))
-	@$(ALONE) scripts/bench.sh x86
-	@$(ALONE) scripts/bench.sh arm64
-	@$(MAKE) --no-print-directory report
+	@status=0; \
+	$(ALONE) scripts/test.py --compare $(if $(TIMES),--times $(TIMES)) || status=$$?; \
+	$(ALONE) scripts/bench.sh x86 && $(ALONE) scripts/bench.sh arm64 && \
+	$(MAKE) --no-print-directory report && exit $$status
 
 report:
 	@$(ALONE) scripts/setup.sh kernel report

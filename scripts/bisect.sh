@@ -9,11 +9,11 @@
 
 "$ROOT/scripts/setup.sh" kernel arm64 matrix
 "$ROOT/scripts/source.sh"
-range=base..guestcaps
+range=base..guestcaps tip=no
 configs=(x86 x86-m x86-gcc arm64)
 if [ "${1:-}" = --tip ]; then
 	shift
-	range=guestcaps^..guestcaps
+	range=guestcaps^..guestcaps tip=yes
 	mapfile -t configs < <(cd "$ROOT/scripts/configs" && printf '%s\n' x86*.config arm64*.config)
 	configs=("${configs[@]%.config}")
 fi
@@ -26,23 +26,30 @@ git -C "$LAB/linux" worktree prune
 
 # key COMMIT CONFIG - what KVM is made of.
 key() {
-	local fragments
+	local fragments tool
 	fragments_of "$2"
 	{
 		git -C "$LAB/linux" ls-tree "$1" arch/Kconfig "arch/${2%%-*}" include/ kernel/ rust/ virt/ scripts/
-		cat "${fragments[@]}" "$0"
-		"$RUSTC" --version
-		"clang$LLVM" --version | head -n 1
+		cat "${fragments[@]}" "$0" "$ROOT/scripts/common.sh"
+		echo "$tip"
+		for tool in "$RUSTC" "$CACHE/tools/rust-"{oldest,newest}/rustc "$BINDGEN" "clang$LLVM" gcc aarch64-linux-gnu-gcc; do
+			"$tool" --version | head -n 1
+		done
 	} | sha256sum | cut -c 1-32
 }
 
 # build COMMIT CONFIG - "ok", or what is wrong with it.
 build() {
 	local log=$LOGS/bisect-$2.log arch=${2%%-*}
-	git -C "$tree/linux" checkout -q -f "$1"
+	local targets=(prepare "arch/$arch/kvm/" virt/kvm/)
+	# What only a linker or modpost finds, at the tip; distributions' would take hours.
+	[ "$tip" = no ] || case $2 in
+	*-debian | *-defconfig) ;;
+	*-m | *-lto | *-cfi | *-modversions) targets=(all) ;;
+	esac
 	# A warning would be forgotten by the next run.
-	if ! { (configure "$tree" "$2" CONFIG_WERROR=y) &&
-		kmake "$tree" "$2" "$arch" -j"$JOBS" prepare "arch/$arch/kvm/" virt/kvm/; } >"$log" 2>&1; then
+	if ! { git -C "$tree/linux" checkout -q -f "$1" && (configure "$tree" "$2" CONFIG_WERROR=y) &&
+		kmake "$tree" "$2" "$arch" -j"$JOBS" "${targets[@]}"; } >"$log" 2>&1; then
 		cp "$log" "$log.$1"
 		echo "FAILED, see $log.$1"
 	elif grep -qE '^warning|: warning' "$log"; then
@@ -54,6 +61,8 @@ build() {
 }
 
 status=0
+git -C "$LAB/linux" log --reverse --format='%H %s' "$range" >"$tree/commits"
+[ -s "$tree/commits" ] || die "there is no commit in $range of $LAB/linux"
 while read -r commit subject; do
 	line=
 	for config in "${configs[@]}"; do
@@ -66,12 +75,12 @@ while read -r commit subject; do
 			verdict=ok
 		fi
 		[ "$verdict" = ok ] || status=1
-		if [ "$range" = base..guestcaps ]; then
+		if [ $tip = no ]; then
 			line+="  $config: $verdict"
 		else
 			say "$(printf '%-20s' "$config") $verdict  ($(clock $((SECONDS - begin))))"
 		fi
 	done
 	[ -z "$line" ] || say "$(cut -c 1-10 <<<"$commit")$line  $subject"
-done < <(git -C "$LAB/linux" log --reverse --format='%H %s' "$range")
+done <"$tree/commits"
 exit $status

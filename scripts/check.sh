@@ -44,19 +44,21 @@ rust_format() {
 }
 
 # Compile a crate once more as CONFIG_RUST_OVERFLOW_CHECKS=y has it, the kernel's default. The build
-# folder is left as it was. What was said, and the object, are for the checks that follow.
+# folder is left as it was; without its state kernel.sh makes good what is missing, if this is killed.
+# What was said, and the object, are for the checks that follow.
 recompile() {
 	local config=$1 object=$2 dir stem status=0
 	dir=$LAB/build/$config/${object%/*} stem=$(basename "$object" .o)
 	rm -rf "${again:?}/$config"
 	mkdir -p "$again/$config"
 	cp -p "$dir/$stem.o" "$dir/.$stem.o.cmd" "$again/$config/" || return
+	mv "$LAB/build/$config/state" "$again/$config/" || return
 	rm -f "$dir/$stem.o"
 	kmake "$LAB" "$config" "$config" "RUSTFLAGS_${object#arch/*/kvm/}=-Coverflow-checks=y" "$object" \
 		>"$again/$config/said" 2>&1 || status=1
 	if ! grep -q -e '-Coverflow-checks=y' "$dir/.$stem.o.cmd"; then status=1; fi
 	mv "$dir/$stem.o" "$again/$config/overflow.o" || status=1
-	mv "$again/$config/$stem.o" "$again/$config/.$stem.o.cmd" "$dir/"
+	mv "$again/$config/$stem.o" "$again/$config/.$stem.o.cmd" "$dir/" && mv "$again/$config/state" "$LAB/build/$config/"
 	return "$status"
 }
 
@@ -170,6 +172,8 @@ built_from() {
 	cat "$LAB/build/$1/.config"
 }
 
+compilers() { "$RUSTC" --version && "clang$LLVM" --version && "$BINDGEN" --version; }
+
 touched() { git -C "$LAB/linux" diff --name-only --diff-filter=d base guestcaps -- "$@"; }
 
 kernel_doc() {
@@ -235,14 +239,14 @@ series_is_inverse() {
 }
 
 examples() {
-	{ git ls-files -co --exclude-standard Documentation/virt arch fuzz scripts/examples.py scripts/fuzz.py | xargs cat &&
-		built_from x86; } |
+	{ git ls-files -co --exclude-standard Documentation/virt arch fuzz rust scripts/{examples,fuzz,series}.py | xargs cat &&
+		built_from x86 && compilers; } |
 		BINDGEN="$BINDGEN" LLVM="$LLVM" once scripts/examples.py
 }
 
 must_fail() {
-	{ built_from x86-m && built_from arm64 && git -C "$LAB/linux" ls-tree guestcaps rust/ scripts/ &&
-		cat Kbuild guestcaps_kunit.rs scripts/{must-fail,common}.sh && "$RUSTC" --version && "clang$LLVM" --version; } |
+	{ built_from x86-m && built_from arm64 && git -C "$LAB/linux" ls-tree guestcaps rust/ scripts/ && compilers &&
+		cat Kbuild guestcaps_kunit.rs scripts/{must-fail,common}.sh; } |
 		once scripts/must-fail.sh
 }
 

@@ -82,8 +82,12 @@ step() {
 	shift 3
 	[ -s "$CACHE/times/$_name" ] && _expected=$(<"$CACHE/times/$_name")
 
+	# A group of its own, to be ended with all that it started.
+	set -m
 	"$@" >"$_log" 2>&1 </dev/null &
 	_pid=$!
+	set +m
+	trap 'kill -- -$_pid 2>/dev/null; exit 130' INT TERM HUP
 	while kill -0 $_pid 2>/dev/null; do
 		sleep 0.5
 		_now=$((SECONDS - _begin))
@@ -95,6 +99,7 @@ step() {
 		fi
 	done
 	wait $_pid || _status=$?
+	trap - INT TERM HUP
 	_now=$((SECONDS - _begin))
 	[ -t 1 ] && printf '\r\033[K'
 	if [ $_status -ne 0 ]; then
@@ -141,6 +146,8 @@ fragments_of() {
 	*) fragments=("$ROOT/scripts/configs/common.config" "$ROOT/scripts/configs/$arch.config") ;;
 	esac
 	[ "$1" != "$arch" ] || return 0
+	[ -e "$ROOT/scripts/configs/$1.config" ] || [ -e "$ROOT/scripts/configs/${1#"$arch"-}.config" ] ||
+		die "no configuration $1: see scripts/configs"
 	for extra in "$1" "${1#"$arch"-}"; do
 		[ ! -e "$ROOT/scripts/configs/$extra.config" ] || fragments+=("$ROOT/scripts/configs/$extra.config")
 	done

@@ -135,7 +135,10 @@ shopt -s nullglob
 packages=("$beside"/linux-image-*.deb "$beside"/linux-headers-*.deb)
 mkdir -p "$out"
 cp "${packages[@]}" "$out/"
-image=$out/${packages[0]##*/}
+for image in "${packages[@]##*/}"; do
+	case $image in *-dbg_*) ;; *) break ;; esac
+done
+image=$out/$image
 if grep -qxE 'CONFIG_SERIAL_(8250|AMBA_PL011)_CONSOLE=y' "$build/.config" && [ "$(value BLK_DEV_INITRD)" = y ]; then
 	boot
 else

@@ -11,7 +11,6 @@ differ. Documentation/lab.rst says how.
 
 import argparse
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 import series
+from left import leave, left
 
 HERE = Path(__file__).resolve().parent.parent
 FUZZ, FUZZ_ARM64 = HERE / "fuzz/x86", HERE / "fuzz/arm64"
@@ -492,6 +492,18 @@ def keep(target):
     print(f"{target}: {len(lines)} inputs kept")
 
 
+def known_faults():
+    """(target, file, sed's script, what it is) of each."""
+    return [line.split("\t") for line in (FUZZ.parent / "faults").read_text().splitlines() if not line.startswith("#")]
+
+
+def stale_faults():
+    """Those that change nothing any more."""
+    return [f"{file}: {what}: {script} edits nothing" for _, file, script, what in known_faults()
+            if subprocess.run(["sed", script, HERE / file], capture_output=True, check=True).stdout
+            == (HERE / file).read_bytes()]
+
+
 def faulty(target, file, script):
     """A program of which the core has a fault."""
     out = OUT / "faulty"
@@ -510,8 +522,7 @@ def faulty(target, file, script):
 def faults(targets, options):
     """How soon each of the faults is found, without any inputs to begin with."""
     missed = 0
-    for line in (FUZZ.parent / "faults").read_text().splitlines():
-        target, file, script, what = line.split("\t") if not line.startswith("#") else [None] * 4
+    for target, file, script, what in known_faults():
         if target not in targets:
             continue
         status, said, seconds = start(faulty(target, file, script), "-seed=1", f"-max_total_time={options.seconds}",
@@ -550,9 +561,10 @@ def main():
                 for side, (hit, total) in covered[target].items():
                     print(f"{target}: {side}: {hit} of {total} points")
         if options.coverage:
-            (LAB / "report").mkdir(exist_ok=True)
-            (LAB / "report/coverage.json").write_text(json.dumps(covered))
+            leave(LAB, "coverage", (left(LAB, "coverage")[1] or {}) | covered)
         return 0
+    if stale := stale_faults():
+        raise Error("\n".join(stale))
     return 0 if all([fuzz(target, options) for target in targets]) else 1
 
 

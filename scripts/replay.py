@@ -84,6 +84,9 @@ def of_registers(name, lines):
         machine = machines.setdefault(found[1] or name, Dump(found[1] or name))
         machine.arch = "arm64"
         machine.cpu[found[2]] = int(found[3], 16)
+    for machine in machines.values():
+        if not machine.cpu.keys() & fuzz.indices().keys():
+            raise Error(f"{name}: {', '.join(machine.cpu)}: none of these is an ID register by its name")
     return list(machines.values())
 
 

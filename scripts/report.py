@@ -11,29 +11,27 @@ run, out/report.html is made, with plots, and out/report.txt.
 import base64
 import html
 import io
-import json
 import os
 import re
-import subprocess
 import textwrap
 from pathlib import Path
 
+import left
 import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot                           # pylint: disable=wrong-import-position
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT = Path(os.environ["LAB"]) / "report"
+LAB = Path(os.environ["LAB"])
 OUT = ROOT / "out"
 DIFFERENCES = ROOT / "scripts/baseline/idregs-differences"
 KINDS = "passed", "failed", "skipped", "expected to fail", "known"
 ARCHES = {"x86": "x86 (kvm_amd, QEMU)", "arm64": "arm64 (QEMU)"}
 
 
-def left(name):
-    """What a command left behind, or nothing."""
-    path = LEFT / f"{name}.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+def of(made):
+    """What is shown may be older than the page."""
+    return [] if made == left.commit() else [("text", f"Of {made}.")]
 
 
 def missing(command):
@@ -41,16 +39,16 @@ def missing(command):
 
 
 def verdicts():
-    found = left("verdicts")
+    made, found = left.left(LAB, "verdicts")
     if not found:
         return [missing("make test")]
-    return [("text", "Held against the unmodified kernel's: what is known fails there as well, for the same reason."),
+    return [*of(made), ("text", "Held against the unmodified kernel's: what is known fails there as well, for the same reason."),
             ("table", ["run", *KINDS], [[name, *(count.get(kind, 0) for kind in KINDS)]
               for name, count in found.items()])]
 
 
 def said():
-    found = left("compare")
+    made, found = left.left(LAB, "compare")
     if not found:
         return [missing("make compare")]
     rows = []
@@ -59,7 +57,7 @@ def said():
                      f"{run['documented']} documented differences" if run["same"] else
                      f"{len(run['undocumented'])} DIFFERENCES"])
     bad = [f"{name}: {line}" for name, run in found.items() for line in run["undocumented"]]
-    return [("text", "Both kernels were booted on each host. Lines are what KVM says of CPUID, byte by byte, or of "
+    return [*of(made), ("text", "Both kernels were booted on each host. Lines are what KVM says of CPUID, byte by byte, or of "
                      "each digit of each ID register in VMs of all kinds; at random, CPUID tables or writes "
                      "to ID registers were tried, with the same seeds."),
             ("table", ["host", "lines", "at random", "both kernels"], rows),
@@ -125,7 +123,7 @@ def growth(bench, pattern, title):
 
 def counted(arch):
     """[(what, unmodified, ours)], with None where one has no such thing."""
-    files = [LEFT.parent / f"bench-{arch}.{tree}" for tree in ("base", "ours")]
+    files = [LAB / f"bench-{arch}.{tree}" for tree in ("base", "ours")]
     if not all(file.is_file() for file in files):
         return None
     base, ours = ({what: int(count) for count, what in (line.split(None, 1) for line in file.read_text().splitlines())}
@@ -140,7 +138,7 @@ def costs():
         if not bench:
             result.append(missing(f"make bench ARCH={arch}"))
             continue
-        result += [("head", where), ratios(bench)]
+        result += [("head", where), *of((LAB / f"bench-{arch}.commit").read_text().strip()), ratios(bench)]
         result += growth(bench, r"KVM_SET_CPUID2, (\d+) entr\w+", "KVM_SET_CPUID2")
         result += growth(bench, r"1000 exits for CPUID of the last entry, (\d+) entries",
                          "1,000 exits for CPUID, of the last entry")
@@ -151,27 +149,25 @@ def costs():
 
 
 def memory():
-    """Of what a vCPU has more, as the kernel's header says."""
+    """Of what a vCPU or a VM has more, as the kernel's headers say."""
     text = (ROOT / "arch/x86/kvm/caps.h").read_text()
     entries = int(re.search(r"#define KVM_CAPS_MAX_ENTRIES\s+(\d+)", text)[1])
     arrays = len(re.findall(r"u8 \w+\[KVM_CAPS_MAX_ENTRIES\]", text))
+    refusals = int(re.search(r"#define KVM_NR_IDREG_REFUSALS\s+(\d+)",
+                             (ROOT / "arch/arm64/include/asm/kvm_idregs.h").read_text())[1])
     return [("text", f"x86: {arrays * entries + 4} bytes a vCPU that has CPUID entries, in front of these: the index "
-                     "and their number, that the vCPU had before. arm64: none. Code and constants of kvm.ko are the "
-                     "last line of the costs.")]
+                     f"and their number, that the vCPU had before. arm64: {16 * refusals + 8} bytes a VM, the last "
+                     "writes that were refused among them. Code and constants of kvm.ko are the last line of x86's "
+                     "costs; arm64's kernel has KUnit suites in it.")]
 
 
 def coverage():
-    found = left("coverage")
+    made, found = left.left(LAB, "coverage")
     if not found:
         return [missing("scripts/fuzz.py --coverage, as make fuzz sets it up")]
-    return [("text", "Points of the functions that are entered, which the inputs that are kept run through."),
+    return [*of(made), ("text", "Points of the functions that are entered, which the inputs that are kept run through."),
             ("table", ["target", "of", "run through", "points"],
              [[target, side, hit, total] for target, sides in found.items() for side, (hit, total) in sides.items()])]
-
-
-def commit():
-    return subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True,
-                          check=False).stdout.strip() or "a copy without history"
 
 
 SECTIONS = {
@@ -225,7 +221,7 @@ def as_text(kind, *rest):
 
 
 def main():
-    title = f"guestcaps {commit()} against Linux {os.environ['VERSION']}"
+    title = f"guestcaps {left.commit()} against Linux {os.environ['VERSION']}"
     note = "All hosts are emulated. Instructions are counted under QEMU's icount, both kernels in one run."
     page = f"<!doctype html>\n<meta charset=utf-8>\n<title>{title}</title>\n<style>{STYLE}</style>\n" \
            f"<h1>{title}</h1>\n<p>{note}</p>\n"

@@ -28,6 +28,8 @@ SERIES = HERE / "series"
 BRANCH = "guestcaps"
 BASE = "base"
 APPLIED = "refs/guestcaps/applied"
+# There while the work tree is made APPLIED.
+APPLYING = "refs/guestcaps/applying"
 # A fixed date makes the same series the same commits, on any machine.
 DATE = "2026-01-01T00:00:00+0000"
 # Whose commits they are until somebody posts them.
@@ -197,7 +199,20 @@ def states(tree):
     return result
 
 
+def finish(tree):
+    """What an earlier run began and was killed in."""
+    if begun := tree.rev(APPLYING):
+        if tree.rev("HEAD") not in (tree.rev(BASE), tree.rev(APPLIED), begun):
+            raise Error(f"{tree.path}: an earlier run was killed when it applied the series, and there are commits since: "
+                        f"git update-ref -d {APPLYING} if all is as you want it")
+        Path(tree.path, ".git/index.lock").unlink(missing_ok=True)
+        tree.git("reset", "-q", "--hard", begun)
+        tree.git("update-ref", APPLIED, begun)
+        tree.git("update-ref", "-d", APPLYING)
+
+
 def apply(tree):
+    finish(tree)
     base = tree.rev(BASE)
     head, applied = tree.rev(BRANCH), tree.rev(APPLIED)
     if tree.git("status", "--porcelain", "-uno").strip():
@@ -227,8 +242,8 @@ def apply(tree):
                               str(folder / "message")).strip()
     if commit != head:
         # Touches only files that differ, so that make rebuilds no more than it must.
-        tree.git("reset", "-q", "--hard", commit)
-    tree.git("update-ref", APPLIED, commit)
+        tree.git("update-ref", APPLYING, commit)
+        finish(tree)
     print(f"series: {len(folders())} commits on {tree.git('describe', '--always', base).strip()}")
 
 

@@ -154,42 +154,44 @@ fetch_bindgen() {
 	starter "$CACHE/tools/bin/bindgen" "$dir" bindgen
 }
 
-fetch_source() {
-	mkdir -p "$CACHE/source"
-	cd "$CACHE/source"
-	apt_with trixie-backports -- download linux-source-7.3
+# into_source FILE ARGUMENT... - have apt-get download FILE, which is there when it is whole.
+into_source() {
+	local dir=$CACHE/source/part
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cd "$dir" || return
+	apt_with trixie-backports -- "${@:2}" || return
+	# shellcheck disable=SC2086 # a pattern
+	mv $1 "$CACHE/source/" || return
+	cd / && rm -rf "$dir"
 }
 
+fetch_source() { into_source 'linux-source-7.3_*.deb' download linux-source-7.3; }
+
 # Debian's source package has what upstream released, beside Debian's patches.
-fetch_upstream() {
-	mkdir -p "$CACHE/source"
-	cd "$CACHE/source"
-	apt_with trixie-backports -- source --download-only --tar-only linux
-	[ -s "linux_$VERSION.orig.tar.xz" ] || {
-		echo "error: Debian's source package is of another version than $VERSION"
-		return 1
-	}
-}
+fetch_upstream() { into_source "linux_$VERSION.orig.tar.xz" source --download-only --tar-only linux; }
 
 fetch_busybox() {
 	local dir
 	dir=$(mktemp -d)
 	cd "$dir"
 	apt_with "$codename" arm64 -- download busybox-static
-	dpkg-deb --fsys-tarfile busybox-static_*.deb | tar -xO ./bin/busybox ./usr/bin/busybox >busybox 2>/dev/null || true
-	[ -s busybox ]
-	install -m 755 busybox "$CACHE/tools/busybox-arm64"
+	dpkg-deb -x busybox-static_*.deb .
+	install -m 755 "$(find . -path '*/bin/busybox' -type f)" "$CACHE/tools/busybox-arm64.part"
+	mv "$CACHE/tools/busybox-arm64.part" "$CACHE/tools/busybox-arm64"
 	rm -rf "$dir"
 }
 
 # The standard library of this very compiler, for arm64.
+std=libstd-rust-dev
+[ "$codename" != bookworm ] || std=libstd-rust-web-dev
+std_version() { dpkg-query -W -f '${Version}' $std; }
 fetch_std() {
-	local dir=$CACHE/tools/rust-arm64 suites=$codename package=libstd-rust-dev version
-	[ "$codename" != bookworm ] || package=libstd-rust-web-dev
+	local dir=$CACHE/tools/rust-arm64 suites=$codename version
 	[ -z "$(debian_site -F security || true)" ] || suites+=" $codename-security"
-	version=$(dpkg-query -W -f '${Version}' $package) || return
-	unpack_into "$dir" "$suites" arm64 -- download "$package=$version" || return
-	touch "$dir/whole"
+	version=$(std_version) || return
+	unpack_into "$dir" "$suites" arm64 -- download "$std=$version" || return
+	echo "$version" >"$dir/whole"
 }
 
 # unpack_debian FOLDER ARCH PACKAGE... - the newest that Debian has in $suites, with all libraries;
@@ -302,7 +304,8 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	*" arm64 "*)
 		[ -x "$CACHE/tools/busybox-arm64" ] ||
 			step busybox-arm64 20 "Fetching busybox for arm64" fetch_busybox
-		[ -e "$CACHE/tools/rust-arm64/whole" ] || [ "$RUSTC" != /usr/bin/rustc ] ||
+		[ "$RUSTC" != /usr/bin/rustc ] ||
+			[ "$(cat "$CACHE/tools/rust-arm64/whole" 2>/dev/null)" = "$(std_version)" ] ||
 			step rust-arm64 20 "Fetching Rust's library for arm64" fetch_std
 		[ -e "$CACHE/tools/qemu-new/whole" ] ||
 			step qemu-new 60 "Fetching QEMU $QEMU_NEW" fetch_qemu ||

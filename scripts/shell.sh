@@ -8,6 +8,5 @@ case ${1:?} in
 arm64) arch=arm64 image=arch/arm64/boot/Image ;;
 *) arch=x86 image=arch/x86/boot/bzImage ;;
 esac
-"$ROOT/scripts/selftests.sh" "$arch"
 say "  Leave the shell with exit; the selftests are in /kselftest/kvm."
 exec "$ROOT/scripts/boot.sh" "$1" "$LAB/build/$arch/$image" "$LAB/selftests/$arch/rootfs.cpio"

@@ -19,7 +19,7 @@ git_tree() { git -C "$tree" -c core.autocrlf=false "$@"; }
 commit_all() {
 	# Packing 90,000 loose objects takes minutes.
 	git_tree config gc.auto 0
-	git_tree add -A -f .
+	git_tree add -A -f . || return
 	GIT_AUTHOR_DATE=2026-01-01T00:00:00Z GIT_COMMITTER_DATE=2026-01-01T00:00:00Z \
 		git_tree -c user.name=guestcaps -c user.email=guestcaps@localhost \
 		commit -q -m "Linux $VERSION"
@@ -42,19 +42,18 @@ from_debian() {
 	local unpack=$LAB/unpack
 	rm -rf "$unpack"
 	mkdir -p "$unpack"
-	dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' >"$unpack/tar.xz"
+	dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' >"$unpack/tar.xz" || return
 	echo "$TARBALL_SHA256  $unpack/tar.xz" | sha256sum --check --quiet ||
 		echo "another tarball than the one this was tried with: $(sha256sum "$unpack/tar.xz")"
-	tar -xf "$unpack/tar.xz" -C "$unpack"
-	mv "$unpack"/linux-source-* "$tree"
+	tar -xf "$unpack/tar.xz" -C "$unpack" || return
+	mv "$unpack"/linux-source-* "$tree" || return
 	rm -rf "$unpack"
 	[ "$(version_in "$tree")" = "$VERSION" ] || {
 		echo "error: Debian's source is $(version_in "$tree"), $VERSION is wanted"
 		rm -rf "$tree"
 		return 1
 	}
-	git init -q -b base "$tree"
-	commit_all
+	git init -q -b base "$tree" && commit_all
 }
 
 from_git() {
@@ -82,7 +81,7 @@ get() {
 	if [ -n "$KDIR" ]; then
 		from_kdir
 	elif deb=$(ls "$CACHE"/source/linux-source-*.deb 2>/dev/null); then
-		from_debian "$deb" || from_git
+		from_debian "$deb" || { rm -rf "$deb" "$tree" && from_git; }
 	else
 		from_git
 	fi
@@ -105,10 +104,13 @@ fi
 
 case ${1:-} in
 base)
-	[ -e "$BASE/linux/.git" ] || {
+	# A checkout that was killed is no checkout.
+	[ -e "$BASE/whole" ] || {
+		rm -rf "$BASE/linux"
 		mkdir -p "$BASE"
 		step base-source 30 "Checking out the unmodified kernel" \
 			git -C "$tree" worktree add -f --detach "$BASE/linux" base
+		touch "$BASE/whole"
 	}
 	;;
 upstream)

@@ -39,6 +39,8 @@ from fnmatch import fnmatch
 from itertools import zip_longest
 from pathlib import Path
 
+from left import leave
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 BASELINE = SCRIPTS / "baseline"
@@ -201,6 +203,9 @@ TRIED = ("guestcaps", "vmm")
 # That guest/guestcaps writes: dumps, and what is for programs.
 DOCUMENTS = 6
 
+# With 52 bits of physical addresses KVM takes a second to free a VM with EL2.
+NARROW = "max,lpa2=off"
+
 # KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [
     Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}", tried=TRIED),
@@ -223,9 +228,8 @@ RUNS = [
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"),
         brief=ASK_FOR_FEATURES),
     Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, tried=TRIED),
-    # With 52 bits of physical addresses KVM takes a second to free a VM with EL2.
     Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
-        cpu="max,lpa2=off", options="-machine mte=on"),
+        cpu=NARROW, options="-machine mte=on"),
     Run("arm64-protected", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=protected",
         tests=ID_REGS),
     Run("arm64-no-sve", "arm64", "arm64", ARM64_IMAGE, 300, cpu="max,sve=off", tests=ID_REGS),
@@ -245,25 +249,24 @@ RUNS = [
     Run("arm64-all-ones", "arm64", "arm64", ARM64_IMAGE, 300, append=ALL_ONES,
         options="-machine mte=on", kunit=True, tests=MADE_UP_TESTS),
     Run("arm64-all-ones-nested", "arm64", "arm64", ARM64_IMAGE, 300,
-        append=f"kvm-arm.mode=nested {ALL_ONES}", options="-machine mte=on", kunit=True,
+        append=f"kvm-arm.mode=nested {ALL_ONES}", cpu=NARROW, options="-machine mte=on", kunit=True,
         tests=MADE_UP_TESTS),
     Run("arm64-accdata", "arm64", "arm64", ARM64_IMAGE, 300, append=ACCDATA, kunit=True,
         tests=MADE_UP_TESTS),
     Run("arm64-machines", "arm64", "arm64", ARM64_IMAGE, 300, options="-machine mte=on",
         machines=True),
+    Run("arm64-machines-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+        cpu=NARROW, options="-machine mte=on", machines=True),
     Run("arm64-mixed", "arm64", "arm64", ARM64_IMAGE, 300, append=MIXED, kunit=True,
         tests=MADE_UP_TESTS),
 ]
 
-# What has a kernel of its own, or takes long: for make compare, make baseline and --run only.
+# What has a kernel of its own: for make compare, make baseline and --run only.
 OWN_KERNEL = [
     Run("arm64-64k", "arm64", "arm64-64k", ARM64_IMAGE, 300, options="-machine mte=on",
         kunit=True, tests=ID_REGS),
     Run("arm64-64k-nested", "arm64", "arm64-64k", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
         options="-machine mte=on", tests=ID_REGS),
-    # Minutes.
-    Run("arm64-machines-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
-        options="-machine mte=on", machines=True),
 ]
 
 # KCSAN reports what one of these functions does while another one is at the same memory; it knows of
@@ -376,6 +379,12 @@ def parse_kunit(log):
     for begin, end in zip(begins, begins[1:] + [len(lines)]):
         walk(kunit_parser.parse_run_tests(lines[begin:end], Printer(print=False)), [])
     return verdicts
+
+
+def suites(arch):
+    """Our KUnit suites, as the sources name them."""
+    return {name for file in (ROOT / "arch" / arch).rglob("*.[rc]*") for name in re.findall(
+        r"kunit_tests\((\w+)\)|struct kunit_suite \w+ = \{\s*\.name = \"(\w+)\"", file.read_text()) for name in name if name}
 
 
 def said_lines(console):
@@ -499,7 +508,7 @@ def undocumented(run, unmodified, ours):
                                      "accepted", "now", lineterm="", n=0))
 
 
-TROUBLE = r"WARNING: |BUG: |Oops|rcu: INFO|Call Trace|UBSAN: |new suspected memory leaks"
+TROUBLE = r"WARNING: |BUG: |Oops|rcu: INFO|INFO: trying|Call [Tt]race|UBSAN: |new suspected memory leaks"
 
 
 def parse(run, console, kunit):
@@ -520,13 +529,13 @@ def parse(run, console, kunit):
         run.output["guestcaps: schema"] = wrong
     if kunit:
         cases = parse_kunit(log)
-        if not cases:
-            run.error = run.error or "no KUnit suite ran"
+        run.results |= {f"kunit {suite}": "did not run" for suite in suites(run.arch)
+                        if not any(case.startswith(f"kunit {suite}.") for case in cases)}
         run.results |= cases
         run.output |= dict.fromkeys(cases, "\n".join(x for x in log if re.search("not ok| # ", x)))
     # That memory was not to be had is what faults are about.
     trouble = [x for n, x in enumerate(log) if re.search(TROUBLE, x) and not (
-        "Call Trace" in x and re.search("allocation fail", "".join(log[max(n - 3, 0):n])))]
+        re.search("Call [Tt]race", x) and re.search("allocation fail", "".join(log[max(n - 3, 0):n])))]
     if log:
         run.results["kernel log is clean"] = "fail" if trouble else "pass"
     run.output["kernel log is clean"] = "\n".join(trouble)
@@ -713,7 +722,7 @@ class Tally:
     def add_run(self, run, wanted):
         if run.error:
             self.add(run.name, "boot", "fail", output=f"{run.output['boot']}\n{run.error}")
-        if wanted:
+        if wanted or run.machines:
             self.add_said(run)
         expected = run.expected()
         for name, verdict in run.results.items():
@@ -807,17 +816,24 @@ def accept(run):
         run.ours.write_text("\n".join(without_host(run.said)) + "\n")
 
 
-def random_tries(run, times):
-    """What makes KVM meet things at random; Bochs is slow, and a VM with EL2 takes long."""
+def randomly(run, times):
+    """(What is tried at random, how often); Bochs is slow, and a VM with EL2 takes long."""
     if run.machines or run.made_up:
-        return ""
+        return []
     if run.arch == "x86":
-        return f"{PROGRAMS}/guest_caps_random {(100 if run.lane == 'intel' else 1000) * times}"
-    lines = []
-    for kind, count in ({"plain": 100} | ({"nested": 10} if "nested" in run.append else {})).items():
+        return [("guest_caps_random", (100 if run.lane == "intel" else 1000) * times)]
+    return [("idregs_random plain", 100 * times)] + [("idregs_random nested", 30 * times)] * ("nested" in run.append)
+
+
+def random_tries(run, times):
+    """What makes KVM meet things at random."""
+    lines = ["true"]
+    for program, count in randomly(run, times):
+        if run.arch == "x86":
+            lines.append(f"{PROGRAMS}/{program} {count}")
+            continue
         # When a VM is freed KVM waits more than it works: ten at the same time.
-        share = count * times // 10
-        lines += [f"{PROGRAMS}/idregs_random {kind} {share} {share * n} >/tmp/random.{n} || touch /tmp/failed &"
+        lines += [f"{PROGRAMS}/{program} {count // 10} {count // 10 * n} >/tmp/random.{n} || touch /tmp/failed &"
                   for n in range(10)]
         lines.append("wait; cat /tmp/random.*; [ ! -e /tmp/failed ] || exit 5")
     return "\n".join(lines)
@@ -825,34 +841,29 @@ def random_tries(run, times):
 
 # -- Builds --------------------------------------------------------------------------------------
 
-def leave(name, what):
-    """Writes down what report.py shows."""
-    folder = PLACE["LAB"] / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(what))
-
-
 def script(*words):
     if subprocess.run([SCRIPTS / words[0], *words[1:]], check=False).returncode:
         raise RuntimeError(" ".join(map(str, words)))
 
 
 def host_checks(tally):
-    """Each line of check.sh's output is a test: "ok NAME" or "not ok NAME", with what it said."""
-    begin = time.monotonic()
-    done = subprocess.run([SCRIPTS / "check.sh"], check=False, capture_output=True, text=True)
-    block = []
-    seen = 0
-    for line in (done.stdout + done.stderr).splitlines():
-        end = re.match(r"(not )?ok (.*)", line)
-        if end:
+    """Each line of check.sh's output is a test: "ok NAME" or "not ok NAME", behind what it has to say."""
+    begin = last = time.monotonic()
+    seen, block = 0, []
+    with subprocess.Popen([SCRIPTS / "check.sh"], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        for line in map(str.rstrip, process.stdout):
+            end = re.match(r"(not )?ok (.*)", line)
+            if not end:
+                block.append(line)
+                continue
             seen += 1
+            now = time.monotonic()
+            say(f"  host: {line}, in {clock(now - last)}")
             tally.add("host", end[2], "fail" if end[1] else "pass", output="\n".join(block))
-            block = []
-        else:
-            block.append(line)
+            block, last = [], now
     say(f"  host: {seen} checks, in {clock(time.monotonic() - begin)}")
-    if done.returncode not in (0, 1) or not seen or block:
+    if process.returncode not in (0, 1) or not seen or block:
         tally.add("host", "check.sh", "fail", output="\n".join(block))
 
 
@@ -888,19 +899,24 @@ def compare(runs, times, whole):
     found = {}
 
     def go(run):
-        said = []
+        said, complaints = [], []
         for unmodified in (True, False):
-            boot(run, unmodified, f"{NEEDS_KVM}\n{ask(run)}\n{random_tries(run, times) or 'true'}\n", False,
+            boot(run, unmodified, f"{NEEDS_KVM}\n{ask(run)}\n{random_tries(run, times)}\n", False,
                  LANE_LIMIT * times)
             said.append(without_host(run.said))
+            complaints.append(run.output["kernel log is clean"])
         lines = undocumented(run, *said)
         if run.arch == "x86":
-            tables = sum(int(x.split()[2]) for x in said[0] if x.startswith("random "))
-            tried = f"{tables} tables"
+            count = sum(int(x.split()[2]) for x in said[0] if x.startswith("random "))
+            tried = f"{count} tables"
         else:
-            wrong, vms, excused = random_differences(*said)
+            wrong, count, excused = random_differences(*said)
             lines += wrong
-            tried = f"{vms} VMs, {excused} of them apart where that is documented"
+            tried = f"{count} VMs, {excused} of them apart where that is documented"
+        if count < sum(number for _, number in randomly(run, times)):
+            lines.append(f"{count} at random, but more were wanted")
+        if complaints[1] and not complaints[0]:
+            lines += complaints[1].splitlines()
         same = said[0] and said[1] and not lines and not run.error
         fixed = [[x for x in lines if not x.startswith("random ")] for lines in said]
         documented = 0 if lines else len(set(fixed[0]) ^ set(fixed[1]))
@@ -914,7 +930,7 @@ def compare(runs, times, whole):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(go, runs))
     if whole:
-        leave("compare", {run.name: found[run.name] for run in runs})
+        leave(PLACE["LAB"], "compare", {run.name: found[run.name] for run in runs})
     return tally.report()
 
 
@@ -953,6 +969,7 @@ def main():
         runs = [r for r in runs if r.kunit]
     tally = Tally()
     wanted = {}
+    asked = args.tests.split()
     part = args.only or args.lane or args.run or args.races or args.tests or args.accept
 
     def with_kunit(run):
@@ -961,7 +978,7 @@ def main():
     def go(run):
         wanted[run.name] = []
         if args.only != "kunit":
-            wanted[run.name] = [n for n in selftests(run, brief) if not args.tests or n in args.tests.split()]
+            wanted[run.name] = [n for n in selftests(run, brief) if not asked or n in asked]
         kunit = with_kunit(run)
         say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
         begin = time.monotonic()
@@ -990,8 +1007,10 @@ def main():
         for run in runs:
             if not unmodified:
                 once_more(run, wanted[run.name], with_kunit(run))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         tally.add("lab", str(error), "fail", output="see above")
+    for name in set(asked).difference(*wanted.values()):
+        tally.add("lab", name, "did not run", "a selftest of these runs")
     for run in runs:
         if args.accept and not run.error:
             accept(run)
@@ -1003,7 +1022,7 @@ def main():
             record(run)
             tally.add(run.name, f"baseline/{run.name} written", "pass")
     if not (part or unmodified):
-        leave("verdicts", tally.by_run)
+        leave(PLACE["LAB"], "verdicts", tally.by_run)
     return tally.report()
 
 

@@ -136,54 +136,65 @@ enum When {
 }
 use When::*;
 
+/// What may differ then.
+#[derive(Clone, Copy)]
+enum Allowed {
+    /// VMs start with this, and what is above is refused, or ignored.
+    Limit(u64),
+    /// What is below what VMs start with is taken, too.
+    Lower,
+    /// The same values are signed.
+    Signed,
+}
+use Allowed::*;
+
 /// What may differ, by register and field: as Documentation/virt/kvm/arm/id-reg-limits.rst and
-/// scripts/baseline/idregs-differences have it. Whether a value is taken may differ; what VMs start
-/// with only to be what is said here, if anything.
+/// scripts/baseline/idregs-differences have it.
 #[rustfmt::skip]
-const EXCUSES: &[(&str, &str, When, Option<u64>)] = &[
-    ("ID_AA64DFR0_EL1",  "DoubleLock",   Always,             Some(0xf)),
-    ("ID_AA64ISAR1_EL1", "LS64",         Not(Fact::EL2),     Some(2)),
-    ("ID_AA64ISAR1_EL1", "APA",          Always,             Some(5)),
-    ("ID_AA64ISAR1_EL1", "API",          Always,             Some(5)),
-    ("ID_AA64ISAR2_EL1", "APA3",         Always,             Some(5)),
-    ("ID_AA64PFR0_EL1",  "RAS",          Always,             Some(2)),
-    ("ID_AA64PFR0_EL1",  "GIC",          Always,             Some(1)),
-    ("ID_AA64PFR1_EL1",  "*",            Mte2,               None),
-    ("ID_AA64PFR2_EL1",  "MTEFAR",       Vm(Fact::EL2),      Some(0)),
-    ("ID_AA64PFR2_EL1",  "MTESTOREONLY", Vm(Fact::EL2),      Some(0)),
-    ("ID_AA64MMFR0_EL1", "ASIDBITS",     Not(Fact::EL2),     None),
-    ("ID_AA64MMFR0_EL1", "PARANGE",      Not(Fact::EL2),     Some(6)),
-    ("ID_AA64MMFR0_EL1", "TGRAN4",       Vm(Fact::EL2),      Some(0)),
-    ("ID_AA64MMFR0_EL1", "TGRAN16",      Vm(Fact::EL2),      Some(1)),
-    ("ID_AA64MMFR1_EL1", "VH",           Not(Fact::EL2),     None),
-    ("ID_AA64MMFR1_EL1", "XNX",          Not(Fact::EL2),     None),
-    ("ID_AA64MMFR1_EL1", "VMIDBits",     Not(Fact::EL2),     None),
-    ("ID_AA64MMFR2_EL1", "EVT",          Not(Fact::EL2),     None),
-    ("ID_AA64MMFR2_EL1", "FWB",          Not(Fact::EL2),     None),
-    ("ID_AA64MMFR2_EL1", "IDS",          Not(Fact::EL2),     None),
-    ("ID_AA64MMFR4_EL1", "E2H0",         Not(Fact::EL2),     None),
-    ("CTR_EL0",          "DminLine",     Always,             Some(9)),
-    ("CTR_EL0",          "IminLine",     Always,             Some(9)),
+const EXCUSES: &[(&str, &str, When, Allowed)] = &[
+    ("ID_AA64DFR0_EL1",  "DoubleLock",   Always,             Limit(0xf)),
+    ("ID_AA64ISAR1_EL1", "LS64",         Not(Fact::EL2),     Limit(2)),
+    ("ID_AA64ISAR1_EL1", "APA",          Always,             Limit(5)),
+    ("ID_AA64ISAR1_EL1", "API",          Always,             Limit(5)),
+    ("ID_AA64ISAR2_EL1", "APA3",         Always,             Limit(5)),
+    ("ID_AA64PFR0_EL1",  "RAS",          Always,             Limit(2)),
+    ("ID_AA64PFR0_EL1",  "GIC",          Always,             Limit(1)),
+    ("ID_AA64PFR1_EL1",  "*",            Mte2,               Lower),
+    ("ID_AA64PFR2_EL1",  "MTEFAR",       Vm(Fact::EL2),      Limit(0)),
+    ("ID_AA64PFR2_EL1",  "MTESTOREONLY", Vm(Fact::EL2),      Limit(0)),
+    ("ID_AA64MMFR0_EL1", "ASIDBITS",     Not(Fact::EL2),     Lower),
+    ("ID_AA64MMFR0_EL1", "PARANGE",      Not(Fact::EL2),     Limit(6)),
+    ("ID_AA64MMFR0_EL1", "TGRAN4",       Vm(Fact::EL2),      Limit(0)),
+    ("ID_AA64MMFR0_EL1", "TGRAN16",      Vm(Fact::EL2),      Limit(1)),
+    ("ID_AA64MMFR1_EL1", "VH",           Not(Fact::EL2),     Lower),
+    ("ID_AA64MMFR1_EL1", "XNX",          Not(Fact::EL2),     Lower),
+    ("ID_AA64MMFR1_EL1", "VMIDBits",     Not(Fact::EL2),     Lower),
+    ("ID_AA64MMFR2_EL1", "EVT",          Not(Fact::EL2),     Lower),
+    ("ID_AA64MMFR2_EL1", "FWB",          Not(Fact::EL2),     Lower),
+    ("ID_AA64MMFR2_EL1", "IDS",          Not(Fact::EL2),     Lower),
+    ("ID_AA64MMFR4_EL1", "E2H0",         Not(Fact::EL2),     Lower),
+    ("CTR_EL0",          "DminLine",     Always,             Limit(9)),
+    ("CTR_EL0",          "IminLine",     Always,             Limit(9)),
     // A VM with EL2 has no AArch32.
-    ("AArch32",          "*",            Vm(Fact::EL2),      Some(0)),
-    ("ID_DFR0_EL1",      "PerfMon",      Not(Fact::AARCH32), Some(0)),
-    ("ID_DFR0_EL1",      "CopSDbg",      Always,             Some(10)),
-    ("ID_DFR0_EL1",      "CopTrc",       Always,             Some(0)),
-    ("ID_DFR0_EL1",      "MProfDbg",     Always,             Some(0)),
-    ("ID_ISAR0_EL1",     "Coproc",       Always,             Some(0)),
-    ("ID_ISAR3_EL1",     "T32EE",        Always,             Some(0)),
-    ("ID_ISAR4_EL1",     "PSR_M",        Always,             Some(0)),
-    ("ID_MMFR0_EL1",     "FCSE",         Always,             Some(0)),
-    ("ID_MMFR0_EL1",     "PMSA",         Always,             Some(0)),
-    ("ID_MMFR0_EL1",     "TCM",          Always,             Some(0)),
-    ("ID_MMFR3_EL1",     "Supersec",     Always,             None),
-    ("ID_PFR0_EL1",      "State2",       Always,             Some(1)),
-    ("ID_PFR0_EL1",      "State3",       Always,             Some(0)),
-    ("ID_PFR1_EL1",      "MProgMod",     Always,             Some(0)),
+    ("AArch32",          "*",            Vm(Fact::EL2),      Limit(0)),
+    ("ID_DFR0_EL1",      "PerfMon",      Not(Fact::AARCH32), Limit(0)),
+    ("ID_DFR0_EL1",      "CopSDbg",      Always,             Limit(10)),
+    ("ID_DFR0_EL1",      "CopTrc",       Always,             Limit(0)),
+    ("ID_DFR0_EL1",      "MProfDbg",     Always,             Limit(0)),
+    ("ID_ISAR0_EL1",     "Coproc",       Always,             Limit(0)),
+    ("ID_ISAR3_EL1",     "T32EE",        Always,             Limit(0)),
+    ("ID_ISAR4_EL1",     "PSR_M",        Always,             Limit(0)),
+    ("ID_MMFR0_EL1",     "FCSE",         Always,             Limit(0)),
+    ("ID_MMFR0_EL1",     "PMSA",         Always,             Limit(0)),
+    ("ID_MMFR0_EL1",     "TCM",          Always,             Limit(0)),
+    ("ID_MMFR3_EL1",     "Supersec",     Always,             Signed),
+    ("ID_PFR0_EL1",      "State2",       Always,             Limit(1)),
+    ("ID_PFR0_EL1",      "State3",       Always,             Limit(0)),
+    ("ID_PFR1_EL1",      "MProgMod",     Always,             Limit(0)),
 ];
 
-/// Whether a field may differ, and what it is then if it is what the VM starts with.
-fn excuse(register: &str, field: &Field, machine: &Machine) -> Option<Option<u64>> {
+/// Whether a field may differ, and how.
+fn excuse(register: &str, field: &Field, machine: &Machine) -> Option<Allowed> {
     let has = |fact: Fact| machine.facts & fact as u32 != 0;
     let row = EXCUSES.iter().find(|(of, name, when, _)| {
         let is_of = match *of {
@@ -213,7 +224,7 @@ fn excuse(register: &str, field: &Field, machine: &Machine) -> Option<Option<u64
                 }
             }
     });
-    row.map(|(.., ours)| *ours)
+    row.map(|(.., allowed)| *allowed)
 }
 
 fn errno(reason: Reason) -> i32 {
@@ -268,7 +279,8 @@ fn same(what: &str, index: usize, machine: &Machine, base: u64, ours: u64) {
     for field in register.fields.iter().filter(differs) {
         let [old, new] = [base, ours].map(|word| field.get(word));
         let may_differ = match excuse(register.name, field, machine) {
-            Some(expected) => what != AT_MOST || expected == Some(new),
+            Some(Limit(limit)) => what != AT_MOST || limit == new,
+            Some(_) => what != AT_MOST,
             None => false,
         };
         if !may_differ {
@@ -454,8 +466,15 @@ fn write(
     if let (Ok(word), false) = (ours, has_run) {
         words[index] = word;
     }
-    if excuse(register.name, field, machine).is_some() {
-        return true;
+    if let Some(allowed) = excuse(register.name, field, machine) {
+        let may_be = match allowed {
+            Limit(_) => verdict != 0 || base == 0 || ours == Ok(before),
+            Lower => verdict == 0 || base != 0,
+            Signed => true,
+        };
+        if may_be {
+            return true;
+        }
     }
     // Values without a name are refused, which is documented.
     if !is_named && base == 0 && verdict != 0 {
