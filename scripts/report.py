@@ -48,16 +48,17 @@ def verdicts():
 
 
 def said():
-    made, found = left.left(LAB, "compare")
+    _, found = left.left(LAB, "compare")
     if not found:
         return [missing("make compare")]
     rows = []
     for name, run in found.items():
-        rows.append([name, run["lines"], run["random"], "the same" if run["same"] and not run["documented"] else
+        made = "" if run["commit"] == left.commit() else f" (of {run['commit']})"
+        rows.append([name + made, run["lines"], run["random"], "the same" if run["same"] and not run["documented"] else
                      f"{run['documented']} documented differences" if run["same"] else
                      f"{len(run['undocumented'])} DIFFERENCES"])
     bad = [f"{name}: {line}" for name, run in found.items() for line in run["undocumented"]]
-    return [*of(made), ("text", "Both kernels were booted on each host. Lines are what KVM says of CPUID, byte by byte, or of "
+    return [("text", "Both kernels were booted on each host. Lines are what KVM says of CPUID, byte by byte, or of "
                      "each digit of each ID register in VMs of all kinds; at random, CPUID tables or writes "
                      "to ID registers were tried, with the same seeds."),
             ("table", ["host", "lines", "at random", "both kernels"], rows),

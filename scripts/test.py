@@ -39,7 +39,7 @@ from fnmatch import fnmatch
 from itertools import zip_longest
 from pathlib import Path
 
-from left import leave
+from left import commit, leave, left
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
@@ -84,6 +84,7 @@ class Run:
     tried: tuple = ()               # of guest/: programs that are tried as well
     machines: bool = False          # only what VMs start with on each machine of baseline/hosts
     brief: tuple = ()               # those of them that are enough, but with --all
+    soaks: bool = False             # a round of make soak, at the end
     like: str = ""                  # another run, with the same emulated host and the same verdicts
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
@@ -222,14 +223,14 @@ RUNS = [
         modules=modules("kvm-amd"), kunit=True),
     # Where most parameters of kvm-amd make a difference.
     Run("amd-modules", "amd", "x86-m", X86_IMAGE, 300, modules=modules("kvm-amd"),
-        tests=("cpuid_test",)),
+        tests=("cpuid_test",), soaks=True),
     # TCG boots none of AMD's old models that the selftests, built for x86-64-v2, run on.
     Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"),
         brief=ASK_FOR_FEATURES),
     Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, tried=TRIED),
     Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
-        cpu=NARROW, options="-machine mte=on"),
+        cpu=NARROW, options="-machine mte=on", soaks=True),
     Run("arm64-protected", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=protected",
         tests=ID_REGS),
     Run("arm64-no-sve", "arm64", "arm64", ARM64_IMAGE, 300, cpu="max,sve=off", tests=ID_REGS),
@@ -523,6 +524,8 @@ def parse(run, console, kunit):
     run.said = said_lines(lines)
     run.results, run.output = parse_selftests(lines)
     run.output["boot"] = "\n".join(lines[-20:])
+    if run.soaks and any(re.match("soak: [1-9]", line) for line in lines):
+        run.results["soak"] = "pass"
     if run.tried and "guestcaps" in run.results:
         wrong = "\n".join(wrong_documents(lines))
         run.results["guestcaps: schema"] = "fail" if wrong else "pass"
@@ -571,6 +574,10 @@ def ask(run):
     return "\n".join(lines)
 
 
+def soak_for(minutes):
+    return (SCRIPTS / "guest/soak").read_text().replace("MINUTES", minutes)
+
+
 def job(run, wanted):
     """What the guest does: kselftest's own runner over the wanted tests, and what KVM says."""
     lines = [NEEDS_KVM, run.before]
@@ -584,6 +591,8 @@ def job(run, wanted):
         names = " ".join(f"-t kvm:{name}" for name in wanted)
         lines.append(f"(cd /kselftest && ./run_kselftest.sh -f -o {run.limit} {names})")
     lines.append(run.after)
+    if wanted and run.soaks:
+        lines.append(soak_for("1/3"))
     return "\n".join(lines) + "\n"
 
 
@@ -737,7 +746,7 @@ class Tally:
                     want = verdict
                 same_host = not known or run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
-        tried = [*wanted, *run.tried] if wanted else []
+        tried = [*wanted, *run.tried, *["soak"] * run.soaks] if wanted else []
         for name in expected.keys() - run.results.keys():
             if name.partition(":")[0] in tried and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
@@ -875,8 +884,7 @@ def soak(runs, minutes):
         script("selftests.sh", run.arch)
         script("kernel.sh", run.config)
         say(f"  {run.name}: {minutes} minutes")
-        commands = (SCRIPTS / "guest/soak").read_text().replace("MINUTES", str(minutes))
-        boot(run, False, f"{NEEDS_KVM}\n{commands}\n", False, LANE_LIMIT + 60 * minutes)
+        boot(run, False, f"{NEEDS_KVM}\n{soak_for(str(minutes))}\n", False, LANE_LIMIT + 60 * minutes)
         said = (PLACE["LOGS"] / f"boot-{run.name}.log").read_text(errors="replace")
         for line in re.findall(r"^soak: .*", said, re.M):
             say(f"    {line.strip()}")
@@ -886,7 +894,7 @@ def soak(runs, minutes):
     return tally.report()
 
 
-def compare(runs, times, whole):
+def compare(runs, times):
     """What KVM says of CPUID or of ID registers on each host, both kernels booted."""
     tally = Tally()
     script("source.sh")
@@ -920,7 +928,7 @@ def compare(runs, times, whole):
         same = said[0] and said[1] and not lines and not run.error
         fixed = [[x for x in lines if not x.startswith("random ")] for lines in said]
         documented = 0 if lines else len(set(fixed[0]) ^ set(fixed[1]))
-        found[run.name] = {"lines": len(fixed[0]), "random": tried, "same": bool(same),
+        found[run.name] = {"commit": commit(), "lines": len(fixed[0]), "random": tried, "same": bool(same),
                            "documented": documented, "undocumented": lines}
         say(f"  {run.name}: {len(fixed[0])} lines, {tried}: {'the same' if same else 'not the same'}"
             f"{', but for documented differences' if documented else ''}")
@@ -929,8 +937,8 @@ def compare(runs, times, whole):
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(go, runs))
-    if whole:
-        leave(PLACE["LAB"], "compare", {run.name: found[run.name] for run in runs})
+    known = (left(PLACE["LAB"], "compare")[1] or {}) | found
+    leave(PLACE["LAB"], "compare", {run.name: known[run.name] for run in RUNS + OWN_KERNEL if run.name in known})
     return tally.report()
 
 
@@ -954,11 +962,13 @@ def main():
     if args.compare or args.baseline or args.run:
         runs = runs + OWN_KERNEL
     runs = [r for r in runs if not args.lane or r.lane in args.lane]
+    if unknown := set(args.run or ()) - {r.name for r in runs}:
+        sys.exit(f"test.py: no run {', '.join(unknown)}: {', '.join(r.name for r in runs)}")
     runs = [r for r in runs if not args.run or r.name in args.run]
     if args.accept:
         runs = [r for r in runs if r.made_up]
     if args.compare:
-        return compare(runs, args.times, not (args.run or args.lane))
+        return compare(runs, args.times)
     if args.soak is not None:
         if args.soak < 1 or not runs:
             sys.exit("test.py: --soak takes a number of minutes, and a run that soaks: amd-soak, arm64-soak")
@@ -982,7 +992,7 @@ def main():
         kunit = with_kunit(run)
         say(f"  {run.name}: booting, {len(wanted[run.name])} selftests{', KUnit' if kunit else ''}")
         begin = time.monotonic()
-        boot(run, unmodified, job(run, wanted[run.name]), kunit)
+        boot(run, unmodified, job(replace(run, soaks=run.soaks and not unmodified), wanted[run.name]), kunit)
         count = Counter(run.results.values())
         say(f"  {run.name}: {', '.join(f'{n} {v}' for v, n in sorted(count.items()))}, "
             f"in {clock(time.monotonic() - begin)}"
