@@ -532,8 +532,8 @@ def parse(run, console, kunit):
         run.output["guestcaps: schema"] = wrong
     if kunit:
         cases = parse_kunit(log)
-        run.results |= {f"kunit {suite}": "did not run" for suite in suites(run.arch)
-                        if not any(case.startswith(f"kunit {suite}.") for case in cases)}
+        cases |= {f"kunit {suite}": "did not run" for suite in suites(run.arch)
+                  if not any(case.startswith(f"kunit {suite}.") for case in cases)}
         run.results |= cases
         run.output |= dict.fromkeys(cases, "\n".join(x for x in log if re.search("not ok| # ", x)))
     # That memory was not to be had is what faults are about.
