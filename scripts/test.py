@@ -486,10 +486,12 @@ def random_differences(unmodified, ours):
     for vm in sorted(vms[0].keys() | vms[1].keys(), key=lambda vm: (int(vm[0]), vm[1])):
         written = 0
         for old, new in zip_longest(*(found.get(vm, []) for found in vms), fillvalue="missing"):
-            _, _, kind, register, digits, *_ = (old + " missing" * 5).split()[:7]
+            # What is written is made of what was there.
+            tries = [line.split() for line in (old, new) if line != "missing"]
+            kind, register = tries[0][2:4]
             known = written
-            if register not in ("runs", "missing"):
-                known = apart.get((kind, register), 0) & int(digits, 16)
+            if register != "runs":
+                known = apart.get((kind, register), 0) & (int(tries[0][4], 16) | int(tries[-1][4], 16))
                 written |= known
             if old == new:
                 continue
