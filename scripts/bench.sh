@@ -47,7 +47,7 @@ text() {
 
 count "the unmodified kernel" base "$BASE"
 count "$ours" "$ours" "$tree"
-git -C "$ROOT" describe --always --dirty >"$LAB/bench-$arch.commit" 2>/dev/null ||
+[ "$ours" != ours ] || git -C "$ROOT" describe --always --dirty >"$LAB/bench-$arch.commit" 2>/dev/null ||
 	echo "a copy without history" >"$LAB/bench-$arch.commit"
 text "$BASE" >>"$LAB/bench-$arch.base"
 text "$tree" >>"$LAB/bench-$arch.$ours"

@@ -42,9 +42,8 @@ key() {
 build() {
 	local log=$LOGS/bisect-$2.log arch=${2%%-*}
 	local targets=(prepare "arch/$arch/kvm/" virt/kvm/)
-	# What only a linker or modpost finds, at the tip; distributions' would take hours.
+	# What only a linker or modpost finds, at the tip.
 	[ "$tip" = no ] || case $2 in
-	*-debian | *-defconfig) ;;
 	*-m | *-lto | *-cfi | *-modversions) targets=(all) ;;
 	esac
 	# A warning would be forgotten by the next run.

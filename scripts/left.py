@@ -29,4 +29,5 @@ def left(lab, name):
     if not path.is_file():
         return None, None
     said = json.loads(path.read_text())
-    return said["commit"], said["found"]
+    # As it was once written it is of no known commit.
+    return (said["commit"], said["found"]) if said.keys() == {"commit", "found"} else (None, None)

@@ -45,6 +45,7 @@ on() {
 	say "  Booting $1: ${*:2}"
 	# shellcheck disable=SC2016 # For the guest's shell.
 	{
+		echo "CPU='${CPU:-}'"
 		cat "$ROOT/scripts/guest/inside" "$ROOT/scripts/guest/migrate"
 		printf '%s\n' "cd /tmp && base64 -d <<END | tar -xzm"
 		tar -C "$dir/vms" -cz . | base64

@@ -54,9 +54,9 @@ def said():
     rows = []
     for name, run in found.items():
         made = "" if run["commit"] == left.commit() else f" (of {run['commit']})"
-        rows.append([name + made, run["lines"], run["random"], "the same" if run["same"] and not run["documented"] else
-                     f"{run['documented']} documented differences" if run["same"] else
-                     f"{len(run['undocumented'])} DIFFERENCES"])
+        same = f"{run['documented']} documented differences" if run["documented"] else "the same"
+        rows.append([name + made, run["lines"], run["random"],
+                     same if run["same"] else f"{len(run['undocumented'])} DIFFERENCES"])
     bad = [f"{name}: {line}" for name, run in found.items() for line in run["undocumented"]]
     return [("text", "Both kernels were booted on each host. Lines are what KVM says of CPUID, byte by byte, or of "
                      "each digit of each ID register in VMs of all kinds; at random, CPUID tables or writes "
@@ -139,7 +139,9 @@ def costs():
         if not bench:
             result.append(missing(f"make bench ARCH={arch}"))
             continue
-        result += [("head", where), *of((LAB / f"bench-{arch}.commit").read_text().strip()), ratios(bench)]
+        made = LAB / f"bench-{arch}.commit"
+        result += [("head", where), *of(made.read_text().strip() if made.is_file() else "an unknown commit"),
+                   ratios(bench)]
         result += growth(bench, r"KVM_SET_CPUID2, (\d+) entr\w+", "KVM_SET_CPUID2")
         result += growth(bench, r"1000 exits for CPUID of the last entry, (\d+) entries",
                          "1,000 exits for CPUID, of the last entry")

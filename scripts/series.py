@@ -199,20 +199,30 @@ def states(tree):
     return result
 
 
-def finish(tree):
-    """What an earlier run began and was killed in."""
-    if begun := tree.rev(APPLYING):
-        if tree.rev("HEAD") not in (tree.rev(BASE), tree.rev(APPLIED), begun):
-            raise Error(f"{tree.path}: an earlier run was killed when it applied the series, and there are commits since: "
-                        f"git update-ref -d {APPLYING} if all is as you want it")
-        Path(tree.path, ".git/index.lock").unlink(missing_ok=True)
-        tree.git("reset", "-q", "--hard", begun)
-        tree.git("update-ref", APPLIED, begun)
-        tree.git("update-ref", "-d", APPLYING)
+def resume(tree):
+    """Finishes what an earlier run was killed in, but not over what somebody has edited since."""
+    begun = tree.rev(APPLYING)
+    if not begun:
+        return
+    lock = Path(tree.path, tree.git("rev-parse", "--git-path", "index.lock").strip())
+    lock.unlink(missing_ok=True)
+    edited = set.intersection(*(set(tree.git("diff", "--name-only", commit).splitlines()) for commit in ("HEAD", begun)))
+    if edited or tree.rev("HEAD") not in (tree.rev(BASE), tree.rev(APPLIED), begun):
+        raise Error(f"{tree.path}: a run was killed when it applied the series, and {', '.join(edited) or 'HEAD'} is "
+                    f"neither as before nor as it should be: if nothing there is yours, git -C {tree.path} reset --hard {APPLYING}")
+    reset(tree, begun)
+
+
+def reset(tree, commit):
+    """Touches only files that differ, so that make rebuilds no more than it must."""
+    tree.git("update-ref", APPLYING, commit)
+    tree.git("reset", "-q", "--hard", commit)
+    tree.git("update-ref", APPLIED, commit)
+    tree.git("update-ref", "-d", APPLYING)
 
 
 def apply(tree):
-    finish(tree)
+    resume(tree)
     base = tree.rev(BASE)
     head, applied = tree.rev(BRANCH), tree.rev(APPLIED)
     if tree.git("status", "--porcelain", "-uno").strip():
@@ -241,9 +251,7 @@ def apply(tree):
             commit = tree.git("commit-tree", index.write(), "-p", commit, "-F",
                               str(folder / "message")).strip()
     if commit != head:
-        # Touches only files that differ, so that make rebuilds no more than it must.
-        tree.git("update-ref", APPLYING, commit)
-        finish(tree)
+        reset(tree, commit)
     print(f"series: {len(folders())} commits on {tree.git('describe', '--always', base).strip()}")
 
 

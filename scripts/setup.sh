@@ -190,8 +190,10 @@ fetch_std() {
 	local dir=$CACHE/tools/rust-arm64 suites=$codename version
 	[ -z "$(debian_site -F security || true)" ] || suites+=" $codename-security"
 	version=$(std_version) || return
-	unpack_into "$dir" "$suites" arm64 -- download "$std=$version" || return
-	echo "$version" >"$dir/whole"
+	unpack_into "$dir.part" "$suites" arm64 -- download "$std=$version" || return
+	echo "$version" >"$dir.part/whole"
+	rm -rf "$dir"
+	mv "$dir.part" "$dir"
 }
 
 # unpack_debian FOLDER ARCH PACKAGE... - the newest that Debian has in $suites, with all libraries;
@@ -266,6 +268,12 @@ fetch_inside() {
 	touch "$dir/whole"
 }
 
+# fetch NAME SECONDS WHAT COMMAND... - a step that apt-get takes part in.
+fetch() {
+	may_install || { say "  $3: run as root, or install sudo"; return 1; }
+	step "$@"
+}
+
 # What may be missing is said before anything takes time.
 check_kdir
 have_gb=$(($(df -Pk "$CACHE" | awk 'NR == 2 { print $4 }') / 1048576))
@@ -298,17 +306,19 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	fi
 	find_bindgen
 	if ! at_least "$(version_of "$BINDGEN")" "$BINDGEN_MIN" && [ "$BINDGEN" = "$CACHE/tools/bin/bindgen" ]; then
-		step bindgen 10 "Fetching bindgen" fetch_bindgen
+		fetch bindgen 10 "Fetching bindgen" fetch_bindgen
 	fi
 	case " $* " in
 	*" arm64 "*)
 		[ -x "$CACHE/tools/busybox-arm64" ] ||
-			step busybox-arm64 20 "Fetching busybox for arm64" fetch_busybox
-		[ "$RUSTC" != /usr/bin/rustc ] ||
-			[ "$(cat "$CACHE/tools/rust-arm64/whole" 2>/dev/null)" = "$(std_version)" ] ||
-			step rust-arm64 20 "Fetching Rust's library for arm64" fetch_std
+			fetch busybox-arm64 20 "Fetching busybox for arm64" fetch_busybox
+		# An empty one is of before this was written down.
+		whole=$CACHE/tools/rust-arm64/whole
+		[ "$RUSTC" != /usr/bin/rustc ] || { [ -e "$whole" ] && [ ! -s "$whole" ]; } ||
+			grep -qxF -e "$(std_version)" "$whole" 2>/dev/null ||
+			fetch rust-arm64 20 "Fetching Rust's library for arm64" fetch_std
 		[ -e "$CACHE/tools/qemu-new/whole" ] ||
-			step qemu-new 60 "Fetching QEMU $QEMU_NEW" fetch_qemu ||
+			fetch qemu-new 60 "Fetching QEMU $QEMU_NEW" fetch_qemu ||
 			say "  QEMU $QEMU_NEW could not be fetched: runs that need it will fail"
 		;;
 	esac
@@ -317,25 +327,25 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 		for arch in x86 arm64; do
 			case " $* " in *" $arch "*) ;; *) continue ;; esac
 			[ -e "$CACHE/tools/inside-$arch/whole" ] ||
-				step inside-$arch 60 "Fetching QEMU for the emulated host" fetch_inside $arch
+				fetch inside-$arch 60 "Fetching QEMU for the emulated host" fetch_inside $arch
 		done
 		;;
 	esac
 	case " $* " in
 	*" matrix "*)
-		[ -e "$CACHE/tools/rust-oldest/whole" ] || step rust-oldest 60 "Fetching Rust $RUST_MIN" fetch_rust oldest trixie
-		[ -e "$CACHE/tools/rust-newest/whole" ] || step rust-newest 60 "Fetching the newest Rust" fetch_rust newest
-		[ -s "$CACHE/tools/debian-arm64.config" ] || step debian-configs 10 "Fetching Debian's configurations" fetch_configs
+		[ -e "$CACHE/tools/rust-oldest/whole" ] || fetch rust-oldest 60 "Fetching Rust $RUST_MIN" fetch_rust oldest trixie
+		[ -e "$CACHE/tools/rust-newest/whole" ] || fetch rust-newest 60 "Fetching the newest Rust" fetch_rust newest
+		[ -s "$CACHE/tools/debian-arm64.config" ] || fetch debian-configs 10 "Fetching Debian's configurations" fetch_configs
 		;;
 	esac
 	if [ -z "$KDIR" ] && [ ! -e "$LAB/linux/.git" ] && ! ls "$CACHE"/source/linux-source-*.deb >/dev/null 2>&1; then
-		step fetch 30 "Fetching Linux $VERSION" fetch_source ||
+		fetch fetch 30 "Fetching Linux $VERSION" fetch_source ||
 			say "  Debian has no linux-source-7.3 here: git will be used"
 	fi
 	case " $* " in
 	*" series "*)
 		[ -s "$CACHE/source/linux_$VERSION.orig.tar.xz" ] ||
-			step upstream 30 "Fetching Linux $VERSION as upstream released it" fetch_upstream ||
+			fetch upstream 30 "Fetching Linux $VERSION as upstream released it" fetch_upstream ||
 			say "  it could not be fetched: the series are tried on Debian's tree only"
 		;;
 	esac

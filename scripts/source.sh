@@ -81,7 +81,11 @@ get() {
 	if [ -n "$KDIR" ]; then
 		from_kdir
 	elif deb=$(ls "$CACHE"/source/linux-source-*.deb 2>/dev/null); then
-		from_debian "$deb" || { rm -rf "$deb" "$tree" && from_git; }
+		from_debian "$deb" || {
+			rm -rf "$tree" "$LAB/unpack"
+			dpkg-deb --contents "$deb" >/dev/null || rm -f "$deb"
+			from_git
+		}
 	else
 		from_git
 	fi
@@ -106,6 +110,9 @@ case ${1:-} in
 base)
 	# A checkout that was killed is no checkout.
 	[ -e "$BASE/whole" ] || {
+		[ -e "$BASE/linux/.git" ] && gone=$(git -C "$BASE/linux" ls-files -d) && [ -z "$gone" ] &&
+			[ ! -e "$(git -C "$BASE/linux" rev-parse --git-path index.lock)" ] && touch "$BASE/whole"
+	} || {
 		rm -rf "$BASE/linux"
 		mkdir -p "$BASE"
 		step base-source 30 "Checking out the unmodified kernel" \

@@ -466,15 +466,21 @@ fn write(
     if let (Ok(word), false) = (ours, has_run) {
         words[index] = word;
     }
-    if let Some(allowed) = excuse(register.name, field, machine) {
-        let may_be = match allowed {
-            Limit(_) => verdict != 0 || base == 0 || ours == Ok(before),
-            Lower => verdict == 0 || base != 0,
-            Signed => true,
-        };
-        if may_be {
-            return true;
-        }
+    let start = field.get(vm::highest(index, &facts));
+    let sign = match field.kind {
+        Kind::Signed => (field.max() >> 1) + 1,
+        _ => 0,
+    };
+    let is_above = value ^ sign > start ^ sign;
+    let may_be = match excuse(register.name, field, machine) {
+        Some(_) if ours == Ok(before) => true,
+        Some(Limit(_)) => base == 0 && verdict != 0 && is_above,
+        Some(Lower) => base != 0 && verdict == 0 && !is_above,
+        Some(Signed) => true,
+        None => false,
+    };
+    if may_be {
+        return true;
     }
     // Values without a name are refused, which is documented.
     if !is_named && base == 0 && verdict != 0 {

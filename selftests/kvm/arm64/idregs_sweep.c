@@ -13,7 +13,9 @@
  * KVM_ARM_GET_REG_WRITABLE_MASKS says, and what the guest reads where that is something else; and
  * what the host lets programs see of its own ID registers.
  *
- * With an argument, say only what VMs start with: the argument is the name of a machine that the
+ * With the argument "host", say only the latter.
+ *
+ * With another one, say only what VMs start with: the argument is the name of a machine that the
  * host was made to look like, and stands before the VM's. Of the first register each VM has a line.
  *
  * With a machine, a name, and REGISTER:VALUE..., what a VM had elsewhere, restore that: write it to a
@@ -236,6 +238,10 @@ int main(int argc, char **argv)
 
 	if (argc > 2) {
 		restore(argv[1], argv[2], argc - 3, argv + 3);
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "host")) {
+		show_hosts_registers();
 		return 0;
 	}
 	if (argc > 1) {
