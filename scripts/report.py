@@ -42,7 +42,8 @@ def verdicts():
     made, found = left.left(LAB, "verdicts")
     if not found:
         return [missing("make test")]
-    return [*of(made), ("text", "Held against the unmodified kernel's: what is known fails there as well, for the same reason."),
+    return [*of(made),
+            ("text", "Held against the unmodified kernel's: what is known fails there as well, for the same reason."),
             ("table", ["run", *KINDS], [[name, *(count.get(kind, 0) for kind in KINDS)]
               for name, count in found.items()])]
 
