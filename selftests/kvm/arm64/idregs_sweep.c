@@ -18,8 +18,8 @@
  * With another one, say only what VMs start with: the argument is the name of a machine that the
  * host was made to look like, and stands before the VM's. Of the first register each VM has a line.
  *
- * With a machine, a name, and REGISTER:VALUE..., what a VM had elsewhere, restore that: write it to a
- * plain VM, and have it run. On a line:
+ * With a machine, a name, and REGISTER:VALUE..., what a VM had elsewhere, restore that: write it to
+ * a plain VM, and have it run. On a line:
  *
  *	vm MACHINE/NAME REGISTER VALUE [error:ERRNO] [runs:VALUE] [guest:VALUE]
  *
@@ -192,7 +192,8 @@ static void restore(const char *machine, const char *name, int nr, char **stream
 		unsigned int i;
 		u64 value;
 
-		TEST_ASSERT(sscanf(stream[n], "%31[^:]:%lx", reg, &value) == 2, "what is %s?", stream[n]);
+		TEST_ASSERT(sscanf(stream[n], "%31[^:]:%lx", reg, &value) == 2,
+			    "what is %s?", stream[n]);
 		i = find_reg(reg);
 		errors[i] = __vcpu_set_reg(vcpu, id_reg(i), value) ? errno : 0;
 	}
