@@ -60,7 +60,7 @@ help:
 ## VENDOR=amd|intel kvm_amd under QEMU, or kvm_intel under Bochs; default amd
 ## CPU=model        the emulated host, e.g. max,-movbe,-rdpid or EPYC-Rome
 ## APPEND=words     more kernel parameters; guestcaps.host= makes up an arm64 host
-## ACCEL=kvm        for amd on a machine that nests virtualization; default tcg
+## ACCEL=kvm        for amd on an AMD machine that nests virtualization; default tcg
 ## KDIR=tree        a Linux 7.3.4 tree of yours, read and never changed; for series and post any
 ## JOBS=n           how many compilers at a time; default: one for each core
 
