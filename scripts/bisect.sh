@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Build KVM at each commit of the series, on both architectures, without a warning.
+# Build KVM at each commit of the series, on both architectures, without a warning; boot it with x86-m
+# and arm64: KUnit, that commit's own selftests, and what KVM says of CPUID or ID registers.
 # usage: bisect.sh [--tip] [CONFIG...]   CONFIG: x86, x86-m, x86-gcc and arm64 unless said otherwise;
-# --tip: at the last one only, and with all that scripts/configs has
-# What was built once is known by its tree, and not built again. One line a commit, or with --tip a
-# configuration; status 1 if one of them fails.
+# --tip: at the last one only, with all that scripts/configs has, and without booting it
+# What went well once is known by its tree, and not done again. One line a commit and architecture, or
+# with --tip a configuration; status 1 if one of them fails.
 . "$(dirname "$0")/common.sh"
 
 "$ROOT/scripts/setup.sh" kernel arm64 matrix
@@ -19,17 +20,22 @@ if [ "${1:-}" = --tip ]; then
 fi
 [ $# -eq 0 ] || configs=("$@")
 known=$CACHE/bisect
-tree=$LAB/bisect
-mkdir -p "$known" "$tree/build"
+mkdir -p "$known"
 git -C "$LAB/linux" worktree prune
-[ -e "$tree/linux/.git" ] || git -C "$LAB/linux" worktree add -q -f --detach "$tree/linux" base
 
-# key COMMIT CONFIG - what KVM is made of.
+# boots CONFIG - whether it is booted at each commit.
+boots() { [ "$tip" = no ] && { [ "$1" = x86-m ] || [ "$1" = arm64 ]; }; }
+
+# key COMMIT CONFIG - what KVM is made of, and its selftests if those run.
 key() {
-	local fragments tool
+	local fragments tool other=arm64
+	[ "${2%%-*}" = x86 ] || other=x86
 	fragments_of "$2"
 	{
 		git -C "$LAB/linux" ls-tree "$1" arch/Kconfig "arch/${2%%-*}" include/ kernel/ rust/ virt/ scripts/
+		if boots "$2"; then
+			git -C "$LAB/linux" ls-tree -r "$1" tools/testing/selftests/kvm/ | grep -vE "/($other|Makefile)"
+		fi
 		cat "${fragments[@]}" "$0" "$ROOT/scripts/common.sh"
 		echo "$tip"
 		for tool in "$RUSTC" "$CACHE/tools/rust-"{oldest,newest}/rustc "$BINDGEN" "clang$LLVM" gcc aarch64-linux-gnu-gcc; do
@@ -40,46 +46,75 @@ key() {
 
 # build COMMIT CONFIG - "ok", or what is wrong with it.
 build() {
-	local log=$LOGS/bisect-$2.log arch=${2%%-*}
-	local targets=(prepare "arch/$arch/kvm/" virt/kvm/)
+	local log=$LOGS/bisect-$2.log arch=${2%%-*} said
+	local tree=$LAB/bisect/$arch targets=(prepare "arch/$arch/kvm/" virt/kvm/)
 	# What only a linker or modpost finds, at the tip.
 	[ "$tip" = no ] || case $2 in
 	*-m | *-lto | *-cfi | *-modversions) targets=(all) ;;
 	esac
-	# A warning would be forgotten by the next run.
-	if ! { git -C "$tree/linux" checkout -q -f "$1" && (configure "$tree" "$2" CONFIG_WERROR=y) &&
+	if boots "$2"; then
+		targets=(Image)
+		[ "$arch" = arm64 ] || targets=(bzImage modules)
+	fi
+	# A warning would be forgotten by the next run. The kernel's own doctests have one.
+	if ! { git -C "$tree/linux" checkout -q -f "$1" && (configure "$tree" "$2" $'CONFIG_WERROR=y\nCONFIG_RUST_KERNEL_DOCTESTS=n') &&
 		kmake "$tree" "$2" "$arch" -j"$JOBS" "${targets[@]}"; } >"$log" 2>&1; then
 		cp "$log" "$log.$1"
 		echo "FAILED, see $log.$1"
 	elif grep -qE '^warning|: warning' "$log"; then
 		cp "$log" "$log.$1"
 		echo "warns, see $log.$1"
-	else
+	elif ! boots "$2"; then
 		echo ok
+	elif said=$(LAB_AT=$tree "$ROOT/scripts/selftests.sh" "$arch" && "$ROOT/scripts/test.py" --at "$tree" --run "bisect-$arch"); then
+		tail -n 1 <<<"$said" | sed 's/, 0 failed.*//'
+	else
+		echo "$said" >"$log.$1"
+		echo "FAILED, see $log.$1"
 	fi
 }
 
+# each ARCH CONFIG... - all commits with these.
+each() {
+	local arch=$1 tree=$LAB/bisect/$1 status=0 commit subject line config begin record verdict
+	shift
+	mkdir -p "$tree/build"
+	[ -e "$tree/linux/.git" ] || git -C "$LAB/linux" worktree add -q -f --detach "$tree/linux" base
+	while read -r commit subject; do
+		line=
+		for config; do
+			begin=$SECONDS
+			record=$known/$config-$(key "$commit" "$config")
+			if [ -s "$record" ]; then
+				verdict=$(<"$record")
+			else
+				verdict=$(build "$commit" "$config")
+				case $verdict in
+				*", see "*) status=1 ;;
+				*) echo "$verdict" >"$record" ;;
+				esac
+			fi
+			if [ $tip = no ]; then
+				line+="  $config: $verdict"
+			else
+				say "$(printf '%-20s' "$config") $verdict  ($(clock $((SECONDS - begin))))"
+			fi
+		done
+		[ -z "$line" ] || say "$(cut -c 1-10 <<<"$commit")$line  $subject"
+	done <"$LAB/bisect/commits"
+	return $status
+}
+
+mkdir -p "$LAB/bisect"
+git -C "$LAB/linux" log --reverse --format='%H %s' "$range" >"$LAB/bisect/commits"
+[ -s "$LAB/bisect/commits" ] || die "there is no commit in $range of $LAB/linux"
+# The two beside each other: much of it is one program at a time.
+for arch in x86 arm64; do
+	mapfile -t these < <(printf '%s\n' "${configs[@]}" | grep -xE "$arch(-.*)?")
+	[ ${#these[@]} -eq 0 ] || each $arch "${these[@]}" &
+done
 status=0
-git -C "$LAB/linux" log --reverse --format='%H %s' "$range" >"$tree/commits"
-[ -s "$tree/commits" ] || die "there is no commit in $range of $LAB/linux"
-while read -r commit subject; do
-	line=
-	for config in "${configs[@]}"; do
-		begin=$SECONDS
-		record=$known/$config-$(key "$commit" "$config")
-		if ! [ -s "$record" ]; then
-			verdict=$(build "$commit" "$config")
-			[ "$verdict" != ok ] || echo ok >"$record"
-		else
-			verdict=ok
-		fi
-		[ "$verdict" = ok ] || status=1
-		if [ $tip = no ]; then
-			line+="  $config: $verdict"
-		else
-			say "$(printf '%-20s' "$config") $verdict  ($(clock $((SECONDS - begin))))"
-		fi
-	done
-	[ -z "$line" ] || say "$(cut -c 1-10 <<<"$commit")$line  $subject"
-done <"$tree/commits"
+for job in $(jobs -p); do
+	wait "$job" || status=1
+done
 exit $status

@@ -17,6 +17,8 @@ else
 fi
 # The unmodified kernel, for comparison.
 BASE=$CACHE/base${LAB#"$CACHE/lab"}
+# bisect.sh has labs inside it.
+LAB=${LAB_AT:-$LAB}
 LOGS=$CACHE/log
 mkdir -p "$LOGS" "$CACHE/times" "$CACHE/tools/bin"
 export ROOT CACHE LAB BASE LOGS VERSION KDIR

@@ -3,7 +3,7 @@
 """Run the tests on all lanes and compare their verdicts with the unmodified kernel's.
 
 usage: test.py [--lane LANE]... [--run RUN]... [--only kunit|selftests|host] [--tests "NAME..."]
-               [--all] [--baseline | --accept | --compare [--times N] | --races]
+               [--all] [--baseline | --accept | --compare [--times N] | --races | --at LAB]
 
 A run is a boot of one lane on one emulated host. Its expected verdicts are in
 scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there, or
@@ -15,7 +15,8 @@ entries, or of random writes to ID registers; --times makes it more of them. Mad
 what KVM says there with the series, if it is something else, is in RUN.ours, and --accept boots them
 and writes that anew. --races runs what may race, and KUnit, on kernels with KASAN and lockdep, with
 KCSAN, and with faults, UBSAN and kmemleak; --soak sets, runs, asks and shows vCPUs at the same time,
-while VMs come and go, and modules. On hosts that differ from others in little only tests that ask for features run, but with
+while VMs come and go, and modules. --at is for bisect.sh: what stands at one commit, in a lab of its
+own. On hosts that differ from others in little only tests that ask for features run, but with
 --all.
 """
 
@@ -311,6 +312,14 @@ SOAK = [
         cpu=NARROW, options="-machine mte=on"),
 ]
 
+# What runs at each commit of the series, of that which is there.
+AT_COMMITS = [
+    Run("bisect-x86", "amd", "x86-m", X86_IMAGE, 300, modules=modules("kvm-amd"), kunit=True,
+        tests=OTHER_HOSTS + ("set_sregs_test", "state_test"), like="amd"),
+    Run("bisect-arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, tests=ID_REGS + ("get-reg-list",),
+        like="arm64"),
+]
+
 # Tests that say nothing under emulation, or take too long there, by run: not run at all.
 LEFT_OUT = SCRIPTS / "baseline" / "left-out"
 
@@ -382,9 +391,9 @@ def parse_kunit(log):
     return verdicts
 
 
-def suites(arch):
-    """Our KUnit suites, as the sources name them."""
-    return {name for file in (ROOT / "arch" / arch).rglob("*.[rc]*") for name in re.findall(
+def suites(arch, tree):
+    """The KUnit suites of KVM, as the sources name them."""
+    return {name for file in (tree / "arch" / arch / "kvm").rglob("*.[rc]*") for name in re.findall(
         r"kunit_tests\((\w+)\)|struct kunit_suite \w+ = \{\s*\.name = \"(\w+)\"", file.read_text()) for name in name if name}
 
 
@@ -534,7 +543,7 @@ def parse(run, console, kunit):
         run.output["guestcaps: schema"] = wrong
     if kunit:
         cases = parse_kunit(log)
-        cases |= {f"kunit {suite}": "did not run" for suite in suites(run.arch)
+        cases |= {f"kunit {suite}": "did not run" for suite in suites(run.arch, PLACE["LAB"] / "linux")
                   if not any(case.startswith(f"kunit {suite}.") for case in cases)}
         run.results |= cases
         run.output |= dict.fromkeys(cases, "\n".join(x for x in log if re.search("not ok| # ", x)))
@@ -623,8 +632,8 @@ def name_addresses(said, system_map):
     return re.sub(r"^(?:PC|RIP)=([0-9a-f]+)$", name, said, flags=re.M)
 
 
-def boot(run, unmodified, job_text, kunit, limit=0):
-    """Boots and parses; LIMIT is for what may be silent that long."""
+def boot(run, unmodified, job_text, kunit, limit=0, files=None):
+    """Boots and parses; LIMIT is for what may be silent that long, and FILES are added to the guest's."""
     tree = PLACE["BASE" if unmodified else "LAB"]
     log = PLACE["LOGS"] / f"boot-{run.name}{'-base' if unmodified else ''}.log"
     build = tree / "build" / run.config
@@ -637,10 +646,8 @@ def boot(run, unmodified, job_text, kunit, limit=0):
         script = Path(folder) / "job"
         script.write_text(job_text)
         rootfs = PLACE["LAB"] / "selftests" / run.arch / "rootfs.cpio"
-        initrd = rootfs
-        if run.modules:
-            initrd = Path(folder) / "initrd"
-            add_modules(run, build, rootfs, initrd)
+        initrd = Path(folder) / "initrd"
+        initrd.write_bytes(rootfs.read_bytes() + archive(modules_of(run, build) | (files or {})))
         with open(log, "w", encoding="utf-8") as out:
             status = watch([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd, script], env, out,
                            limit or 2 * run.limit + 600)
@@ -655,22 +662,27 @@ def boot(run, unmodified, job_text, kunit, limit=0):
         run.output["boot"] = name_addresses(run.output["boot"], build / "System.map")
 
 
-def add_modules(run, build, rootfs, initrd):
-    """Appends an archive with the kernel's modules, in the order they are loaded in."""
+def modules_of(run, build):
+    """{path in the guest: contents} of the kernel's modules, and the order they are loaded in."""
+    entries = [entry.partition(" ") for entry in run.modules]
+    names = [f"{Path(name).name}.ko" for name, _, _ in entries]
+    order = "".join(f"{name} {params}\n" for name, (_, _, params) in zip(names, entries))
+    found = {f"modules/{name}": (build / f"{path}.ko").read_bytes() for name, (path, _, _) in zip(names, entries)}
+    return found | ({"modules/order": order.encode()} if found else {})
+
+
+def archive(files):
+    """That the kernel unpacks behind another one; none for no file."""
+    if not files:
+        return b""
     with tempfile.TemporaryDirectory() as folder:
-        modules = Path(folder) / "modules"
-        modules.mkdir()
-        order = ""
-        for entry in run.modules:
-            name, _, params = entry.partition(" ")
-            module = build / f"{name}.ko"
-            (modules / module.name).write_bytes(module.read_bytes())
-            order += f"{module.name} {params}\n"
-        (modules / "order").write_text(order)
-        archive = subprocess.run(
-            "find modules | sort | cpio --quiet -o -H newc -R 0:0 | gzip -n", shell=True,
-            cwd=folder, check=True, capture_output=True).stdout
-        initrd.write_bytes(rootfs.read_bytes() + archive)
+        for path, contents in files.items():
+            file = Path(folder) / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(contents)
+            file.chmod(0o755)
+        return subprocess.run("find * | sort | cpio --quiet -o -H newc -R 0:0 | gzip -n", shell=True,
+                              cwd=folder, check=True, capture_output=True).stdout
 
 
 def once_more(run, wanted, kunit):
@@ -730,7 +742,7 @@ class Tally:
         self.count[kind] += 1
         self.by_run.setdefault(where, Counter())[kind] += 1
 
-    def add_run(self, run, wanted):
+    def add_run(self, run, wanted, whole=True):
         if run.error:
             self.add(run.name, "boot", "fail", output=f"{run.output['boot']}\n{run.error}")
         if wanted or run.machines:
@@ -743,12 +755,12 @@ class Tally:
                 # A name of its own comes before a pattern.
                 known = name if name in expected else next(
                     (p for p in expected if "*" in p and fnmatch(name, p)), None)
-                want, reason = expected.get(known, ("a recorded verdict: make baseline", ""))
+                want, reason = expected.get(known, ("a recorded verdict: make baseline" if whole else "pass", ""))
                 if verdict in want.split("|"):
                     want = verdict
-                same_host = not known or run.said[:1] == run.recorded_said()[:1]
+                same_host = not known or whole and run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
-        tried = [*wanted, *run.tried, *["soak"] * run.soaks] if wanted else []
+        tried = [*wanted, *run.tried, *["soak"] * run.soaks] if wanted and whole else []
         for name in expected.keys() - run.results.keys():
             if name.partition(":")[0] in tried and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
@@ -878,6 +890,22 @@ def host_checks(tally):
         tally.add("host", "check.sh", "fail", output="\n".join(block))
 
 
+def at_commit(runs, lab):
+    """What stands in a lab at one commit, where some tests have but some of their subtests yet. What KVM says
+    is asked by the program that comes last."""
+    tally = Tally()
+    newest = PLACE["LAB"]
+    PLACE["LAB"] = lab
+    for run in runs:
+        program = f"{PROGRAMS}/{run.says[0]}"
+        files = {program.lstrip("/"): (newest / f"selftests/{run.arch}/rootfs{program}").read_bytes()}
+        listed = (lab / f"selftests/{run.arch}/rootfs/kselftest/kselftest-list.txt").read_text().split()
+        wanted = [name for name in run.tests if f"kvm:{name}" in listed]
+        boot(run, False, job(run, wanted), True, files=files)
+        tally.add_run(run, wanted, whole=False)
+    return tally.report()
+
+
 def soak(runs, minutes):
     """Everything at once, on kernels that notice what goes wrong."""
     tally = Tally()
@@ -957,11 +985,12 @@ def main():
     args.add_argument("--compare", action="store_true")
     args.add_argument("--times", type=int, default=1)
     args.add_argument("--races", action="store_true")
+    args.add_argument("--at", type=Path, metavar="LAB")
     args.add_argument("--soak", type=int, metavar="MINUTES")
     args = args.parse_args()
     unmodified = args.baseline
     brief = not (args.all or args.tests or unmodified)
-    runs = RACES if args.races else SOAK if args.soak is not None else RUNS
+    runs = RACES if args.races else SOAK if args.soak is not None else AT_COMMITS if args.at else RUNS
     if args.compare or args.baseline or args.run:
         runs = runs + OWN_KERNEL
     runs = [r for r in runs if not args.lane or r.lane in args.lane]
@@ -972,6 +1001,8 @@ def main():
         runs = [r for r in runs if r.made_up]
     if args.compare:
         return compare(runs, args.times)
+    if args.at:
+        return at_commit(runs, args.at)
     if args.soak is not None:
         if args.soak < 1 or not runs:
             sys.exit("test.py: --soak takes a number of minutes, and a run that soaks: amd-soak, arm64-soak")
