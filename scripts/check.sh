@@ -6,14 +6,16 @@
 
 cd "$ROOT" || exit
 status=0
-# check NAME COMMAND... - which is ended if it hangs, with all that it started.
+# check NAME COMMAND... - which is ended if it hangs, with all that it started. It may be slow for what else
+# the machine does.
 check() {
-	local name=$1 limit=1800 job watch
+	local name=$1 limit job watch
 	shift
+	limit=$(awk -v cores="$(nproc)" '{ print int(1800 * (1 + $1 / cores)) }' /proc/loadavg)
 	set -m
 	("$@") 2>&1 </dev/null &
 	job=$!
-	(sleep $limit && echo "no end after $limit seconds" && kill -- -$job) &
+	(sleep "$limit" && echo "no end after $limit seconds" && kill -- -$job) &
 	watch=$!
 	set +m
 	# Nobody else ends these: they are groups of their own.
@@ -165,6 +167,11 @@ sparse_of() {
 		grep -v ': error: too long token expansion' | of_ours)
 	[ -z "$found" ] || { echo "$found"; return 1; }
 }
+# plusplus ARCH - as the kernel's own CONFIG_UAPI_HEADER_TEST would have it.
+plusplus() {
+	echo '#include <linux/kvm.h>' | "clang++$LLVM" --target="$([ "$1" = x86 ] && echo x86_64 || echo aarch64)-linux-gnu" \
+		-x c++ -std=c++98 -Werror -fsyntax-only -nostdinc -isystem "$LAB/selftests/$1/headers/usr/include" -
+}
 sparse() { { built_from "$1" && command sparse --version; } | once sparse_of "$1"; }
 
 built_from() {
@@ -270,6 +277,8 @@ check "documentation renders" documentation
 check "examples: the documentation's apply, build, and do what they say" examples
 check "deb: what excludes Rust is named" deb_names_what_excludes_rust
 check "kernel-doc has nothing to say" kernel_doc
+check "linux/kvm.h is C++, too, x86" plusplus x86
+check "linux/kvm.h is C++, too, arm64" plusplus arm64
 check "sparse has nothing to say of what is added, x86" sparse x86
 check "sparse has nothing to say of what is added, arm64" sparse arm64
 check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check

@@ -261,14 +261,15 @@ static u32 protected_facts(struct kvm *kvm)
  */
 void kvm_idregs_show(struct kvm *kvm, struct seq_file *file, unsigned int index)
 {
-	u64 val = kvm_read_vm_id_reg(kvm, idreg_id(index));
+	u64 val = kvm_read_vm_id_reg(kvm, idreg_id(index)), words[KVM_ARM_ID_REG_NUM];
 	u32 facts = now_facts(kvm);
 
 	lockdep_assert_held(&kvm->arch.config_lock);
 
 	if (kvm_vm_is_protected(kvm) && index != KVM_IDREG_CTR) {
 		facts = protected_facts(kvm);
-		val = kvm_idreg_highest(index, &host, facts);
+		kvm_idreg_reset(&host, facts, words);
+		val = words[index];
 	}
 	kvm_idreg_show(file, index, &host, facts, val);
 }
@@ -320,7 +321,7 @@ static int get_state(struct kvm *kvm, struct idregs_state *state)
 	state->words[KVM_IDREG_CTR] = kvm->arch.ctr_el0;
 	state->facts = now_facts(kvm);
 	state->has_run = kvm_vm_has_ran_once(kvm);
-	state->nr_refusals = min(kvm->arch.nr_idreg_refusals, KVM_NR_IDREG_REFUSALS);
+	state->nr_refusals = kvm->arch.nr_idreg_refusals;
 	memcpy(state->refusals, kvm->arch.idreg_refusals, sizeof(state->refusals));
 	return 0;
 }
@@ -334,16 +335,19 @@ struct guest_caps {
 /* Fields of a vCPU's registers that are not what userspace asked for last. */
 static void add_refusals(struct guest_caps *g, unsigned int index, unsigned int nr)
 {
-	for (unsigned int n = 0; n < g->state.nr_refusals; n++) {
-		const struct kvm_idreg_refusal *why = g->state.refusals + n;
+	unsigned int end = g->state.nr_refusals;
+	struct kvm_guest_cap cap;
 
-		for (unsigned int i = 0; i < nr && why->index == index; i++) {
-			struct kvm_guest_cap *cap = g->caps + i;
+	for (unsigned int n = end - min(end, KVM_NR_IDREG_REFUSALS); n < end; n++) {
+		const struct kvm_idreg_refusal *why = g->state.refusals + n % KVM_NR_IDREG_REFUSALS;
 
-			if (cap->lsb > why->bit || why->bit >= cap->lsb + cap->width)
+		if (why->index != index || !kvm_idreg_blames(why, &host, g->state.facts, &cap))
+			continue;
+		for (unsigned int i = 0; i < nr; i++) {
+			if (g->caps[i].lsb != cap.lsb)
 				continue;
-			cap->asked = why->val >> cap->lsb & GENMASK_ULL(cap->width - 1, 0);
-			cap->verdict = why->clears ? KVM_GUEST_CAP_CLEARED : KVM_GUEST_CAP_REFUSED;
+			cap.value = g->caps[i].value;
+			g->caps[i] = cap;
 		}
 	}
 }
@@ -394,7 +398,7 @@ static int check_caps(struct kvm_guest_caps_query *query, struct guest_caps *g)
 	}
 
 	for (u32 n = 0; kvm_idreg_broken(n, &host, g->state.facts, words, &why); n++) {
-		if (kvm_idreg_lacks(&why, &host, g->state.facts, g->caps) &&
+		if (kvm_idreg_blames(&why, &host, g->state.facts, g->caps) &&
 		    kvm_put_guest_caps(query, g->caps, 1))
 			return -EFAULT;
 	}

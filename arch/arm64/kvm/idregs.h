@@ -132,9 +132,9 @@ unsigned int kvm_idreg_list(unsigned int index, const struct kvm_idregs_host *ho
 unsigned int kvm_idreg_try(unsigned int index, const struct kvm_idregs_host *host, u32 facts,
 			   u64 *val, const u64 *now, struct kvm_guest_cap caps[64]);
 
-/* The field that a broken rule is about; false if *why is none. */
-bool kvm_idreg_lacks(const struct kvm_idreg_refusal *why, const struct kvm_idregs_host *host,
-		     u32 facts, struct kvm_guest_cap *cap);
+/* The field that a refusal or a broken rule is about; false if *why is neither. */
+bool kvm_idreg_blames(const struct kvm_idreg_refusal *why, const struct kvm_idregs_host *host,
+		      u32 facts, struct kvm_guest_cap *cap);
 
 /* For KUnit, if it is built in.  First what config.c and sys_regs.c have, then idregs-kunit.c. */
 

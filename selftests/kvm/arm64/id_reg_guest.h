@@ -8,7 +8,6 @@
 #ifndef SELFTEST_KVM_ARM64_ID_REG_GUEST_H
 #define SELFTEST_KVM_ARM64_ID_REG_GUEST_H
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -17,7 +16,7 @@
 #include <linux/sizes.h>
 
 #include "id_regs.h"
-#include "kselftest.h"
+#include "kmsg.h"
 
 /* Guest physical addresses, below ID_VM_MMIO. */
 #define GUEST_VECTORS	0x0
@@ -160,57 +159,6 @@ static inline bool id_guest_is_undef(const struct id_guest *g)
 	u64 ec = ESR_ELx_EC(g->esr);
 
 	return g->esr != -1 && (ec == ESR_ELx_EC_UNKNOWN || ec == ESR_ELx_EC_SYS64);
-}
-
-/* The kernel's log from now on. */
-static inline int kmsg_open(void)
-{
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-
-	if (fd >= 0)
-		lseek(fd, 0, SEEK_END);
-	return fd;
-}
-
-/*
- * No guest may make the kernel complain. That KVM doesn't know a register which traps, and injects
- * UNDEF, is said at a limited rate, and shown here.
- */
-static inline bool kmsg_is_clean(int fd)
-{
-	static const char * const bad[] = {
-		"WARNING:", "BUG", "Oops", "Internal error", "Call trace", "rcu:", "unhandled",
-	};
-	char record[2048];
-	bool clean = fd >= 0;
-	ssize_t len;
-
-	for (;;) {
-		len = read(fd, record, sizeof(record) - 1);
-		if (len < 0 && errno == EPIPE)		/* overwritten: the next one */
-			continue;
-		if (len <= 0)
-			return clean;
-		record[len] = 0;
-		for (int i = 0; i < ARRAY_SIZE(bad); i++)
-			clean &= !strstr(record, bad[i]);
-		if (strstr(record, "kvm") || !clean)
-			ksft_print_msg("%s", strchr(record, ';') ?: record);
-	}
-}
-
-/* On made-up hosts of the lab nothing is behind what ID registers promise. */
-static inline bool host_is_made_up(void)
-{
-	char line[4096] = "";
-	FILE *f = fopen("/proc/cmdline", "r");
-
-	if (!f)
-		return false;
-	if (!fgets(line, sizeof(line), f))
-		line[0] = 0;
-	fclose(f);
-	return strstr(line, "guestcaps.host=");
 }
 
 #endif

@@ -66,7 +66,7 @@ static u32 list(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 		bit -= cap->width;
 		TEST_ASSERT_EQ(cap->lsb, bit);
 		TEST_ASSERT(cap->rule <= KVM_GUEST_CAP_EXACT &&
-			    cap->class <= KVM_GUEST_CAP_VIRTUAL, "unknown numbers");
+			    cap->virt_class <= KVM_GUEST_CAP_VIRTUAL, "unknown numbers");
 		TEST_ASSERT_EQ(cap->verdict, KVM_GUEST_CAP_TAKEN);
 		TEST_ASSERT_EQ(cap->asked, get(cap, vcpu_get_reg(vcpu, cap->id)));
 		TEST_ASSERT(rank(cap, cap->lowest) <= rank(cap, cap->limit) &&
@@ -201,7 +201,7 @@ static void test_sets(struct kvm_vm *vm, struct kvm_vcpu *vcpu, const u64 *words
 }
 
 /* What the VM has, and what was refused of it last. */
-static void test_reads(struct kvm_vcpu *vcpu, const struct kvm_guest_caps_reg *wrong)
+static void test_reads(struct kvm_vcpu *vcpu, const struct kvm_guest_caps_reg *wrong, u8 verdict)
 {
 	u32 nr = id_vm_query(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, 0, caps), nr_wrong = 0;
 
@@ -215,7 +215,7 @@ static void test_reads(struct kvm_vcpu *vcpu, const struct kvm_guest_caps_reg *w
 		}
 		nr_wrong++;
 		TEST_ASSERT(cap->id == wrong->id && cap->asked == get(cap, wrong->value) &&
-			    cap->verdict == KVM_GUEST_CAP_REFUSED, "not what was refused");
+			    cap->verdict == verdict, "not what was refused");
 	}
 	TEST_ASSERT_EQ(nr_wrong, 1);
 }
@@ -223,7 +223,7 @@ static void test_reads(struct kvm_vcpu *vcpu, const struct kvm_guest_caps_reg *w
 static void test_config(const struct id_vm *config)
 {
 	struct kvm_guest_caps_reg wrong = { .id = KVM_ARM64_SYS_REG(SYS_ID_AA64ISAR0_EL1) };
-	u64 words[NUM_ID_REGS];
+	u64 words[NUM_ID_REGS], value;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
 
@@ -241,11 +241,19 @@ static void test_config(const struct id_vm *config)
 	kvm_vm_free(vm);
 
 	vm = id_vm_create(config, &vcpu);
-	wrong.value = vcpu_get_reg(vcpu, wrong.id) | GENMASK_ULL(27, 24);
-	TEST_ASSERT(__vcpu_set_reg(vcpu, wrong.id, wrong.value), "reserved bits were accepted");
-	test_reads(vcpu, &wrong);
+	value = vcpu_get_reg(vcpu, wrong.id);
+	/* KVM remembers eight. */
+	for (u64 reserved = 1; reserved <= 9; reserved++) {
+		wrong.value = value | reserved << 24;
+		TEST_ASSERT(__vcpu_set_reg(vcpu, wrong.id, wrong.value) && errno == EINVAL,
+			    "reserved bits were accepted");
+	}
+	test_reads(vcpu, &wrong, KVM_GUEST_CAP_REFUSED);
 	id_vm_read(config, vm, vcpu, words);
-	test_reads(vcpu, &wrong);
+	test_reads(vcpu, &wrong, KVM_GUEST_CAP_REFUSED);
+	TEST_ASSERT(__vcpu_set_reg(vcpu, wrong.id, wrong.value) && errno == EBUSY,
+		    "reserved bits were accepted");
+	test_reads(vcpu, &wrong, KVM_GUEST_CAP_HAS_RUN);
 	kvm_vm_free(vm);
 	ksft_test_result_pass("%s\n", config->name);
 }

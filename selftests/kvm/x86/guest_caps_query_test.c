@@ -133,6 +133,32 @@ static void check_listed(const struct kvm_guest_cap *cap, struct kvm_cpuid2 *sup
 	}
 }
 
+/* Bits that follow CR4 or the APIC are, and can be, what these make of them now. */
+static void check_runtime(struct kvm_vcpu *vcpu, u32 nr)
+{
+	struct kvm_sregs old, sregs;
+
+	vcpu_sregs_get(vcpu, &old);
+	sregs = old;
+	if (kvm_cpu_has(X86_FEATURE_XSAVE))
+		sregs.cr4 |= X86_CR4_OSXSAVE;
+	sregs.apic_base &= ~MSR_IA32_APICBASE_ENABLE;
+	vcpu_sregs_set(vcpu, &sregs);
+
+	TEST_ASSERT_EQ(query_all(vcpu->fd, KVM_GUEST_CAPS_READ, NULL, reads), nr);
+	for (u32 n = 0; n < nr; n++) {
+		const struct kvm_guest_cap *is = &reads[n];
+
+		TEST_ASSERT(is->possible & BIT(is->value), "%llx[%u] can't be %llu", is->id,
+			    is->lsb, is->value);
+		if (is->id == KVM_GUEST_CAP_CPUID(1, 0) && is->lsb == 64 + 27)
+			TEST_ASSERT_EQ(is->value, !!(sregs.cr4 & X86_CR4_OSXSAVE));
+		if (is->id == KVM_GUEST_CAP_CPUID(1, 0) && is->lsb == 96 + 9)
+			TEST_ASSERT_EQ(is->value, 0);
+	}
+	vcpu_sregs_set(vcpu, &old);
+}
+
 /* Ask for all that is listed, or nothing, and see that the vCPU has as much as it said. */
 static void test_list(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 {
@@ -165,6 +191,8 @@ static void test_list(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 			TEST_ASSERT(is->value == (has_all ? can->highest : can->lowest),
 				    "%llx[%u] is %llu", is->id, is->lsb, is->value);
 		}
+		if (has_all)
+			check_runtime(vcpu, nr);
 		for (u32 i = 1; i < table->nent; i++)
 			memset(&table->entries[i].eax, 0, 4 * sizeof(u32));
 	}

@@ -100,7 +100,7 @@ pub struct kvm_guest_cap {
     pub lsb: __u8,
     pub width: __u8,
     pub rule: __u8,
-    pub class: __u8,
+    pub virt_class: __u8,
     pub verdict: __u8,
     pub flags: __u16,
     pub host: __u64,
@@ -128,8 +128,8 @@ const _: () = {
         [::core::mem::offset_of!(kvm_guest_cap, width) - 10usize];
     ["Offset of field: kvm_guest_cap::rule"]
         [::core::mem::offset_of!(kvm_guest_cap, rule) - 11usize];
-    ["Offset of field: kvm_guest_cap::class"]
-        [::core::mem::offset_of!(kvm_guest_cap, class) - 12usize];
+    ["Offset of field: kvm_guest_cap::virt_class"]
+        [::core::mem::offset_of!(kvm_guest_cap, virt_class) - 12usize];
     ["Offset of field: kvm_guest_cap::verdict"]
         [::core::mem::offset_of!(kvm_guest_cap, verdict) - 13usize];
     ["Offset of field: kvm_guest_cap::flags"]

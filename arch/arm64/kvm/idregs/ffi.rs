@@ -267,12 +267,17 @@ pub(crate) unsafe extern "C" fn kvm_idreg_check(
     }
 }
 
+/// Why a value was refused, or what it lacks.
+fn reason(why: &kvm_idreg_refusal) -> Option<Reason> {
+    Reason::ALL
+        .into_iter()
+        .find(|reason| *reason as u8 == why.reason)
+}
+
 /// The field that is to blame for a refusal.
 fn blamed(why: &kvm_idreg_refusal, facts: &Facts<'_>) -> Option<View> {
-    let reason = Reason::ALL
-        .into_iter()
-        .find(|reason| *reason as u8 == why.reason)?;
-    View::of_refusal(why.index.into(), why.bit.into(), reason, facts, why.val)
+    let (index, bit) = (why.index.into(), why.bit.into());
+    View::of_refusal(index, bit, reason(why)?, facts, why.val)
 }
 
 /// Describes the field that is to blame for a refusal; false if there is no such refusal.
@@ -407,7 +412,7 @@ impl From<&Answer> for kvm_guest_cap {
             lsb: view.field.lsb as u8,
             width: view.field.width() as u8,
             rule: rule as u8,
-            class: class as u8,
+            virt_class: class as u8,
             verdict: verdict as u8,
             flags: flags.fold(0, |flags, (flag, _)| flags | flag as u16),
             host: view.host,
@@ -509,13 +514,13 @@ pub(crate) unsafe extern "C" fn kvm_idreg_try(
     records.nr
 }
 
-/// Tells of the field that a broken rule is about; false if there is no such rule.
+/// Tells of the field that a refusal or a broken rule is about; false if it is about none.
 ///
 /// # Safety
 ///
 /// `host` must be as [`Cpus::new`] asks, `why` valid for reads, and `cap` for writes.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_idreg_lacks(
+pub(crate) unsafe extern "C" fn kvm_idreg_blames(
     why: *const kvm_idreg_refusal,
     host: *const kvm_idregs_host,
     facts: u32,
@@ -525,8 +530,11 @@ pub(crate) unsafe extern "C" fn kvm_idreg_lacks(
     let (host, why) = unsafe { (Cpus::new(host), why.read()) };
     let (index, bit) = (why.index.into(), why.bit.into());
     let facts = Facts::new(facts, &host);
-    let answer = needs::of(index, bit, why.need.into())
-        .and_then(|need| Answer::lacks(index, bit, need, &facts, why.val));
+    let verdict = match reason(&why) {
+        Some(Reason::Needs) => needs::of(index, bit, why.need.into()).map(Verdict::Lacks),
+        reason => reason.map(Verdict::Refused),
+    };
+    let answer = verdict.and_then(|verdict| Answer::blamed(index, bit, verdict, &facts, why.val));
     let Some(answer) = answer else {
         return false;
     };

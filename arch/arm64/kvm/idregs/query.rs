@@ -135,18 +135,17 @@ impl Answer {
         stored
     }
 
-    /// The field with a bit, which implies what a VM lacks that has `word` in the register.
-    pub(crate) fn lacks(
+    /// The field with a bit, which is to blame for what becomes of `word`.
+    pub(crate) fn blamed(
         index: usize,
         bit: u32,
-        need: &'static Need,
+        verdict: Verdict,
         facts: &Facts<'_>,
         word: u64,
     ) -> Option<Self> {
         let register = VmRegister::new(index, facts)?;
-        let mut answer = Self::new(&register, register.field(bit)?, word, None);
-        answer.verdict = Verdict::Lacks(need);
-        Some(answer)
+        let answer = Self::new(&register, register.field(bit)?, word, None);
+        Some(Self { verdict, ..answer })
     }
 }
 

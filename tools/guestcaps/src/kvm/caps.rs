@@ -31,7 +31,7 @@ pub(super) fn offer(cap: &kvm_guest_cap, place: Place, lsb: u8) -> Offer {
         Rule::Exact => Order::Exact(cap.lowest),
         _ => Order::LowerSafe,
     };
-    let class = match cap.class.into() {
+    let class = match cap.virt_class.into() {
         KVM_GUEST_CAP_DATA_PATH => Some("data-path"),
         KVM_GUEST_CAP_TRAPPED => Some("trapped"),
         KVM_GUEST_CAP_OWN => Some("own"),
