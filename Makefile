@@ -49,7 +49,8 @@ help:
 ## make series      write each series with its cover letter to out/, as drafts, and try whether all is
 ##                  fit to be sent; BASE=tag: and whether they apply there, in KDIR
 ## make post        the same in your name, on BASE of KDIR, for b4 send; SERIES="1-fixes ..." picks some
-## make bisect      build KVM at each commit of the series, on both architectures
+## make bisect      build KVM at each commit of the series, on both architectures; boot it, and run
+##                  KUnit and the selftests about features
 ## make matrix      build KVM in each configuration of scripts/configs; CONFIGS="x86-gcc ..." picks some
 ## make deb         Debian packages of the kernel in out/, from your configuration: CONFIG=file; default:
 ##                  the running system's
