@@ -8,8 +8,6 @@
 # with --tip a configuration; status 1 if one of them fails.
 . "$(dirname "$0")/common.sh"
 
-"$ROOT/scripts/setup.sh" kernel arm64 matrix
-"$ROOT/scripts/source.sh"
 range=base..guestcaps tip=no
 configs=(x86 x86-m x86-gcc arm64)
 if [ "${1:-}" = --tip ]; then
@@ -19,14 +17,25 @@ if [ "${1:-}" = --tip ]; then
 	configs=("${configs[@]%.config}")
 fi
 [ $# -eq 0 ] || configs=("$@")
+for config in "${configs[@]}"; do
+	case $config in
+	x86 | x86-* | arm64 | arm64-*) (fragments_of "$config") ;;
+	*) die "no configuration $config: see scripts/configs" ;;
+	esac
+done
+"$ROOT/scripts/setup.sh" kernel x86 arm64 matrix
+"$ROOT/scripts/source.sh"
 known=$CACHE/bisect
 mkdir -p "$known"
+# Where it was before there were two of them.
+[ ! -e "$LAB/bisect/linux" ] || git -C "$LAB/linux" worktree remove -f "$LAB/bisect/linux"
 git -C "$LAB/linux" worktree prune
 
 # boots CONFIG - whether it is booted at each commit.
 boots() { [ "$tip" = no ] && { [ "$1" = x86-m ] || [ "$1" = arm64 ]; }; }
 
-# key COMMIT CONFIG - what KVM is made of, and its selftests if those run.
+# key COMMIT CONFIG - what KVM is made of, and if that is booted its selftests, and what boots it. What
+# holds the outcome against the unmodified kernel's isn't in it: to edit a record is not to start anew.
 key() {
 	local fragments tool other=arm64
 	[ "${2%%-*}" = x86 ] || other=x86
@@ -34,9 +43,16 @@ key() {
 	{
 		git -C "$LAB/linux" ls-tree "$1" arch/Kconfig "arch/${2%%-*}" include/ kernel/ rust/ virt/ scripts/
 		if boots "$2"; then
+			git -C "$LAB/linux" rev-parse 'base^{tree}'
 			git -C "$LAB/linux" ls-tree -r "$1" tools/testing/selftests/kvm/ | grep -vE "/($other|Makefile)"
+			git -C "$LAB/linux" show "$1:tools/testing/selftests/kvm/Makefile.kvm" | grep -v "_$other"
+			sed -n '/^AT_COMMITS/,/^]/p' "$ROOT/scripts/test.py"
+			cat "$ROOT"/scripts/{host.c,boot.sh,rootfs.sh,guest/init}
+			qemu-system-x86_64 --version | head -n 1
 		fi
-		cat "${fragments[@]}" "$0" "$ROOT/scripts/common.sh"
+		sed -n '/^build()/,/^}/p' "$0"
+		sed -n '/^configure()/,/^}/p; /^kmake()/,/^}/p' "$ROOT/scripts/common.sh"
+		cat "${fragments[@]}"
 		echo "$tip"
 		for tool in "$RUSTC" "$CACHE/tools/rust-"{oldest,newest}/rustc "$BINDGEN" "clang$LLVM" gcc aarch64-linux-gnu-gcc; do
 			"$tool" --version | head -n 1
@@ -66,10 +82,11 @@ build() {
 		echo "warns, see $log.$1"
 	elif ! boots "$2"; then
 		echo ok
-	elif said=$(LAB_AT=$tree "$ROOT/scripts/selftests.sh" "$arch" && "$ROOT/scripts/test.py" --at "$tree" --run "bisect-$arch"); then
+	elif said=$({ LAB_AT=$tree "$ROOT/scripts/selftests.sh" "$arch" &&
+		"$ROOT/scripts/test.py" --at "$tree" --run "bisect-$arch"; } 2>&1); then
 		tail -n 1 <<<"$said" | sed 's/, 0 failed.*//'
 	else
-		echo "$said" >"$log.$1"
+		cat - "$LOGS/boot-bisect-$arch.log" <<<"$said" >"$log.$1"
 		echo "FAILED, see $log.$1"
 	fi
 }
@@ -108,13 +125,23 @@ each() {
 mkdir -p "$LAB/bisect"
 git -C "$LAB/linux" log --reverse --format='%H %s' "$range" >"$LAB/bisect/commits"
 [ -s "$LAB/bisect/commits" ] || die "there is no commit in $range of $LAB/linux"
+# What KVM says is asked by the newest program.
+for config in "${configs[@]}"; do
+	! boots "$config" || "$ROOT/scripts/selftests.sh" "${config%%-*}"
+done
 # The two beside each other: much of it is one program at a time.
+loops=()
+trap 'kill -- "${loops[@]/#/-}" 2>/dev/null; exit 130' INT TERM HUP
 for arch in x86 arm64; do
 	mapfile -t these < <(printf '%s\n' "${configs[@]}" | grep -xE "$arch(-.*)?")
-	[ ${#these[@]} -eq 0 ] || each $arch "${these[@]}" &
+	[ ${#these[@]} -ne 0 ] || continue
+	set -m
+	each $arch "${these[@]}" &
+	set +m
+	loops+=($!)
 done
 status=0
-for job in $(jobs -p); do
-	wait "$job" || status=1
+for loop in "${loops[@]}"; do
+	wait "$loop" || status=1
 done
 exit $status

@@ -8,6 +8,6 @@ if [ "${1:-}" = all ]; then
 	# But the lock that others may wait for.
 	find "$CACHE" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
 else
-	rm -rf "$CACHE"/{lab,base}*/{,*/}{build,selftests} "$LOGS"
+	rm -rf "$CACHE"/{lab,base}*/{,*/,*/*/}{build,selftests} "$LOGS"
 fi
 rm -rf "$ROOT/out"

@@ -86,6 +86,7 @@ class Run:
     machines: bool = False          # only what VMs start with on each machine of baseline/hosts
     brief: tuple = ()               # those of them that are enough, but with --all
     soaks: bool = False             # a round of make soak, at the end
+    files: dict = field(default_factory=dict)   # {path in the guest: contents}, besides its own
     like: str = ""                  # another run, with the same emulated host and the same verdicts
     results: dict = field(default_factory=dict)
     output: dict = field(default_factory=dict)
@@ -632,8 +633,8 @@ def name_addresses(said, system_map):
     return re.sub(r"^(?:PC|RIP)=([0-9a-f]+)$", name, said, flags=re.M)
 
 
-def boot(run, unmodified, job_text, kunit, limit=0, files=None):
-    """Boots and parses; LIMIT is for what may be silent that long, and FILES are added to the guest's."""
+def boot(run, unmodified, job_text, kunit, limit=0):
+    """Boots and parses; LIMIT is for what may be silent that long."""
     tree = PLACE["BASE" if unmodified else "LAB"]
     log = PLACE["LOGS"] / f"boot-{run.name}{'-base' if unmodified else ''}.log"
     build = tree / "build" / run.config
@@ -647,7 +648,7 @@ def boot(run, unmodified, job_text, kunit, limit=0, files=None):
         script.write_text(job_text)
         rootfs = PLACE["LAB"] / "selftests" / run.arch / "rootfs.cpio"
         initrd = Path(folder) / "initrd"
-        initrd.write_bytes(rootfs.read_bytes() + archive(modules_of(run, build) | (files or {})))
+        initrd.write_bytes(rootfs.read_bytes() + archive(modules_of(run, build) | run.files))
         with open(log, "w", encoding="utf-8") as out:
             status = watch([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd, script], env, out,
                            limit or 2 * run.limit + 600)
@@ -746,7 +747,7 @@ class Tally:
         if run.error:
             self.add(run.name, "boot", "fail", output=f"{run.output['boot']}\n{run.error}")
         if wanted or run.machines:
-            self.add_said(run)
+            self.add_said(run, whole)
         expected = run.expected()
         for name, verdict in run.results.items():
             if name.startswith("kunit "):
@@ -765,12 +766,12 @@ class Tally:
             if name.partition(":")[0] in tried and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
 
-    def add_said(self, run):
+    def add_said(self, run, whole):
         """Holds what KVM says against what the unmodified kernel says on such a host."""
         recorded = run.recorded_said()
         verdict, lines = "fail", []
         if run.said and recorded and run.said[0] != recorded[0]:
-            verdict = "skip"        # another emulator than the recorded one: make compare
+            verdict = "skip" if whole else "fail"   # another emulator than the recorded one: make compare
         elif run.said and recorded:
             lines = undocumented(run, recorded, run.said)
             verdict = "fail" if lines else "pass"
@@ -898,11 +899,14 @@ def at_commit(runs, lab):
     PLACE["LAB"] = lab
     for run in runs:
         program = f"{PROGRAMS}/{run.says[0]}"
-        files = {program.lstrip("/"): (newest / f"selftests/{run.arch}/rootfs{program}").read_bytes()}
+        run.files = {program.lstrip("/"): (newest / f"selftests/{run.arch}/rootfs{program}").read_bytes()}
         listed = (lab / f"selftests/{run.arch}/rootfs/kselftest/kselftest-list.txt").read_text().split()
         wanted = [name for name in run.tests if f"kvm:{name}" in listed]
-        boot(run, False, job(run, wanted), True, files=files)
+        boot(run, False, job(run, wanted), True)
+        once_more(run, wanted, True)
         tally.add_run(run, wanted, whole=False)
+        for name in set(wanted) - run.results.keys():
+            tally.add(run.name, name, "did not run", "pass")
     return tally.report()
 
 

@@ -176,9 +176,11 @@ static u32 final_facts(const struct kvm *kvm)
 void kvm_idregs_enforce_rules(struct kvm *kvm)
 {
 	u32 facts = final_facts(kvm);
-	u64 *words = kvm->arch.id_regs;
+	u64 words[KVM_ARM_ID_REG_NUM];
 	struct kvm_idreg_refusal why;
 
+	/* Other vCPUs may be reading them. */
+	memcpy(words, kvm->arch.id_regs, sizeof(words));
 	for (unsigned int n = 0; kvm_idreg_broken(n, &host, facts, words, &why); n++) {
 		if (why.clears)
 			*refusal(kvm, kvm->arch.nr_idreg_refusals++) = why;
@@ -186,6 +188,8 @@ void kvm_idregs_enforce_rules(struct kvm *kvm)
 			trace_refusal(kvm, &why, facts);
 	}
 	kvm_idreg_clear(&host, facts, words);
+	for (unsigned int i = 0; i < KVM_ARM_ID_REG_NUM; i++)
+		kvm_set_vm_id_reg(kvm, idreg_id(i), words[i]);
 }
 
 /* Adapt a VM's registers to its interrupt controller, or to having none. */

@@ -68,11 +68,13 @@ function add_feature(name, w, bit) {
 line ~ /^#define[ \t]+NCAPINTS[ \t]/ { ncapints = $3 + 0 }
 line ~ /^#define[ \t]+NBUGINTS[ \t]/ { nbugints = $3 + 0 }
 
-# #define X86_BUG_FOO		X86_BUG(number)
-line ~ /^#[ \t]*define[ \t]+X86_BUG_[A-Z0-9_]+[ \t]+X86_BUG\([ 0-9]+\)/ {
+# #define X86_BUG_FOO		X86_BUG(number), or X86_BUG(word*32 + bit)
+line ~ /^#[ \t]*define[ \t]+X86_BUG_[A-Z0-9_]+[ \t]+X86_BUG\([ 0-9]+(\*[ ]*32[ ]*\+[ 0-9]+)?\)/ {
 	sub(/^#[ \t]*define[ \t]+X86_BUG_/, "", line)
 	split(line, part, /[ \t]+X86_BUG\(|\)/)
-	if (part[2] >= nbugints * 32)
+	if (split(part[2], number, /[*+]/) == 3)
+		part[2] = number[1] * 32 + number[3]
+	if (part[2] + 0 >= nbugints * 32)
 		fatal("bug " part[1] " has number " part[2])
 	bug[nr_bugs++] = part[1]
 	bug_number[part[1]] = part[2] + 0
@@ -105,6 +107,8 @@ line ~ /^#define[ \t]+(KVM_)?X86_FEATURE_[A-Z0-9_]+[ \t]+KVM_X86_FEATURE\(/ {
 	}
 	next
 }
+
+line ~ /^#[ \t]*define[ \t]+(KVM_)?X86_(FEATURE|BUG)_/ { fatal("cannot read " line) }
 
 # A feature that the kernel keeps in a word of its own stands, for KVM, where
 # CPUID has it.

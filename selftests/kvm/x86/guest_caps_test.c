@@ -1224,7 +1224,7 @@ static int nr_warnings(void)
 	FILE *file = fopen("/sys/kernel/warn_count", "r");
 	int count;
 
-	TEST_ASSERT(file && fscanf(file, "%x", &count) == 1, "No count of warnings");
+	TEST_ASSERT(file && fscanf(file, "%d", &count) == 1, "No count of warnings");
 	fclose(file);
 	return count;
 }

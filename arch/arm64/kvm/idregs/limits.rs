@@ -163,6 +163,9 @@ const DEBUG: Class = state!(MDSCR_EL1).and(mirrored("trap_dbg_wb_reg"));
 /// Why no guest can be kept from what the CPU's debug registers can do.
 const DEBUG_OWN: &str = "a guest that debugs owns the CPU's registers: MDCR_EL2.TDA is clear then";
 
+/// Why no guest can be kept from what the CPU can walk.
+const TCR_VALUE: &str = "a value of TCR_EL1, which is the guest's";
+
 /// Stage 1 of a guest hypervisor, which KVM walks in software too.
 const STAGE_1: Class = mirrored("walk_s1");
 
@@ -424,7 +427,7 @@ const TABLE: &[Limits] = limits! {
         // Protected VMs rely on what the kernel knows, and not on what CPUs say.
         CSV3:           up_to(IMP, DataPath).raise_when(host(MELTDOWN_UNAFFECTED))
                         .protected(exactly(NI).force_when(host(MELTDOWN_UNAFFECTED), IMP));
-        CSV2:           up_to(IMP, DataPath).raise_when(host(SPECTRE_V2_UNAFFECTED))
+        CSV2:           up_to(IMP, Inert).raise_when(host(SPECTRE_V2_UNAFFECTED))
                         .protected(exactly(NI).force_when(host(SPECTRE_V2_UNAFFECTED), IMP));
         // Realms are for EL3 to make.
         RME:            up_to(NI, Inert);
@@ -439,7 +442,8 @@ const TABLE: &[Limits] = limits! {
                         .needs(&[need!(IMP: ID_AA64ISAR1_EL1.FCMA, IMP)]);
         // V2 has ERXGSR_EL1, which KVM has not.
         RAS:            up_to(V1P1, state!(DISR_EL1, VDISR_EL2, VSESR_EL2)
-                              .and(mirrored("access_ras"))).cuts().protected(at_most(IMP));
+                              .and(mirrored("access_ras"))).cuts().protected(at_most(IMP))
+                        .untrappable("DISR_EL1 has no trap");
         // What is written is what a VM without an interrupt controller has until it runs.
         GIC:            up_to(IMP, mirrored("kvm_idregs_finalize")).raise_when(kvm(GIC_V3))
                         .irqchip(vm(VGIC_V3), IMP).protected(at_most(IMP));
@@ -491,7 +495,8 @@ const TABLE: &[Limits] = limits! {
                         .when(host(RAS_IMP)).unprotected();
         MTE:            up_to(MTE3, enables!(HCR_EL2: ATA)
                               .and(state!(RGSR_EL1, GCR_EL1, TFSR_EL1, TFSRE0_EL1)))
-                        .when(vm(MTE)).fixed().nested(up_to(NI, Inert).fixed());
+                        .when(vm(MTE)).fixed().nested(up_to(NI, Inert).fixed())
+                        .untrappable("IRG and PSTATE.TCO have no trap");
         SSBS:           up_to(SSBS2, own!(SCTLR_EL1));
         BT:             up_to(IMP, own!(SCTLR_EL1));
     }
@@ -507,7 +512,8 @@ const TABLE: &[Limits] = limits! {
         MTEFAR:         up_to(IMP, enables!(HCR_EL2: ATA)).when(vm(MTE))
                         .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)));
         MTESTOREONLY:   up_to(IMP, enables!(HCR_EL2: ATA)).when(vm(MTE))
-                        .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)));
+                        .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)))
+                        .untrappable("SCTLR_EL1.TCSO: to trap it is a trap on switches of tasks");
         MTEPERM:        denied("stage 2 has no permission for tags");
     }
     ID_AA64ZFR0_EL1 if vm(SVE) unless vm(PROTECTED) {
@@ -679,7 +685,8 @@ const TABLE: &[Limits] = limits! {
         // ACCDATA_EL1 is not switched. KVM showed more once.
         LS64:           up_to(LS64_V, enables!(HCRX_EL2: EnALS, EnASR)).cuts()
                         .nested(up_to(NI, Inert)).unprotected();
-        XS:             up_to(IMP, Trapped).unprotected();
+        XS:             up_to(IMP, Trapped).unprotected()
+                        .untrappable("DSB nXS has no trap, and TLBI nXS is trapped with all TLBI");
         I8MM:           up_to(IMP, DataPath)
                         .needs(&[need!(IMP: ID_AA64ZFR0_EL1.I8MM, IMP).when(vm(SVE))]);
         DGH:            up_to(IMP, DataPath);
@@ -711,7 +718,7 @@ const TABLE: &[Limits] = limits! {
         PCDPHINT:       up_to(NI, DataPath);
         PRFMSLC:        up_to(NI, DataPath);
         SYSINSTR_128:   up_to(NI, DataPath);
-        SYSREG_128:     up_to(NI, DataPath);
+        SYSREG_128:     up_to(NI, Trapped);
         CLRBHB:         up_to(IMP, DataPath).unprotected();
         // As PCDPHINT.
         PAC_frac:       up_to(NI, DataPath);
@@ -741,7 +748,8 @@ const TABLE: &[Limits] = limits! {
                         .untrappable("its instructions have no trap; SCTLR2_EL1's bits do");
     }
     ID_AA64MMFR0_EL1 {
-        ECV:            up_to(CNTPOFF, TIMER).nested(up_to(IMP, TIMER)).unprotected();
+        ECV:            up_to(CNTPOFF, TIMER).nested(up_to(IMP, TIMER)).unprotected()
+                        .untrappable("CNTVCTSS_EL0 is trapped with CNTVCT_EL0 only");
         FGT:            up_to(FGT2, Inert)
                         .nested(up_to(FGT2, state!(HFGRTR_EL2, HFGITR_EL2, HFGRTR2_EL2)
                                       .and(mirrored("triage_sysreg_trap")))).unprotected();
@@ -761,12 +769,15 @@ const TABLE: &[Limits] = limits! {
         TGRAN4:         up_to(_52_BIT, own!(TCR_EL1))
                         .nested(up_to(IMP, STAGE_1).cuts()
                         .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN16::FIELD))
-                        .protected(at_most(IMP));
-        TGRAN64:        up_to(IMP, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1));
+                        .protected(at_most(IMP))
+                        .untrappable(TCR_VALUE);
+        TGRAN64:        up_to(IMP, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1))
+                        .untrappable(TCR_VALUE);
         TGRAN16:        up_to(_52_BIT, own!(TCR_EL1))
                         .nested(up_to(IMP, STAGE_1).cuts()
                         .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN4::FIELD))
-                        .protected(at_most(IMP));
+                        .protected(at_most(IMP))
+                        .untrappable(TCR_VALUE);
         BIGENDEL0:      up_to(IMP, own!(SCTLR_EL1));
         SNSMEM:         up_to(IMP, Inert).nested(up_to(NI, Inert));
         BIGEND:         up_to(IMP, own!(SCTLR_EL1));
@@ -803,7 +814,7 @@ const TABLE: &[Limits] = limits! {
                         .nested(up_to(IMP, state!(HCR_EL2)).force_when(vm(E2H0), NI).fixed())
                         .unprotected();
         VMIDBits:       up_to(_16, Inert).nested(up_to(_16, STAGE_2).fixed());
-        HAFDBS:         up_to(HDBSS, state!(TCR_EL1)).nested(up_to(AF, STAGE_1))
+        HAFDBS:         up_to(HDBSS, state!(TCR_EL1, TCR2_EL1)).nested(up_to(AF, STAGE_1))
                         .needs(&[need!(HAFT: ID_AA64MMFR3_EL1.TCRX, IMP)]).protected(at_most(DBM));
     }
     ID_AA64MMFR2_EL1 {
@@ -818,10 +829,12 @@ const TABLE: &[Limits] = limits! {
                         .nested(up_to(EL3, mirrored("triage_sysreg_trap")).fixed())
                         .protected(at_most(IMP));
         AT:             up_to(IMP, own!(SCTLR_EL1));
-        ST:             up_to(_48_47, own!(TCR_EL1)).nested(up_to(_39, STAGE_1)).unprotected();
+        ST:             up_to(_48_47, own!(TCR_EL1)).nested(up_to(_39, STAGE_1)).unprotected()
+                        .untrappable(TCR_VALUE);
         NV:             up_to(NI, Inert).fixed().ignores_host();
         CCIDX:          denied("CCSIDR_EL1 has its 32-bit format");
-        VARange:        up_to(_52, own!(TCR_EL1)).nested(up_to(_48, STAGE_1)).unprotected();
+        VARange:        up_to(_52, own!(TCR_EL1)).nested(up_to(_48, STAGE_1)).unprotected()
+                        .untrappable(TCR_VALUE);
         IESB:           up_to(IMP, own!(SCTLR_EL1));
         LSM:            up_to(IMP, own!(SCTLR_EL1))
                         .needs(&[mirror!(IMP: ID_MMFR4_EL1.LSM, IMP)]).unprotected();

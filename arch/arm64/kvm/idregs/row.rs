@@ -110,8 +110,11 @@ impl Row {
         while i < policy.needs.len() {
             let need = &policy.needs[i];
             assert!(need.value <= field.max() && need.least <= need.field.max());
-            // What is cut is counted down from the value.
-            assert!(!is_signed || matches!(need.lacking, Lacking::Told));
+            // What is cut is counted down from the value, to less.
+            assert!(
+                !is_signed && field.not_implemented < need.value
+                    || matches!(need.lacking, Lacking::Told)
+            );
             i += 1;
         }
         let limit = fits(field, &policy.bound);

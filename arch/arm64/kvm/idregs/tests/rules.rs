@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rules between fields, and why KVM can virtualize what rows allow.
+//! Rules between fields.
 
 use super::*;
 
@@ -184,30 +184,6 @@ mod suite {
 
             assert!(rule.need.value <= most || policy.bound.overrides[0].is_some());
             assert!(rule.need.least != rule.need.field.not_implemented);
-        }
-    }
-
-    /// What can be used whatever a register says is in rows that are data path, the guest's own
-    /// control bits, or say why; never what is only a number.
-    #[test]
-    fn what_is_usable() {
-        let host = sane();
-
-        for given in [flags(ALL), flags(ALL) | flags(&[EL2])] {
-            let facts = Facts::new(given, &host);
-
-            for (limits, row, place) in rows() {
-                let is_usable = told(place, &facts).is_some_and(|answer| answer.is_usable);
-                let class = row.bound(&facts).class;
-
-                assert!(!is_usable || limits.condition.holds(&facts));
-                if let Some(Class::Inert | Class::Trapped) = class {
-                    assert!(!is_usable || row.policy.untrappable.is_some());
-                }
-                if let Some(Class::DataPath | Class::Own(_)) = class {
-                    assert_eq!(is_usable, limits.condition.holds(&facts));
-                }
-            }
         }
     }
 }

@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// On a host with all that there is, what is denied is not supported all the same.
+    /// On a host with all that there is, what has no row is not supported.
     #[test]
     fn what_has_no_row_is_denied() {
         let everything = Host {
