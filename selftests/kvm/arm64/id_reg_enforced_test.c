@@ -788,24 +788,30 @@ static bool is_aarch32(const struct id_reg_line *line)
 	return strncmp(line->reg, "ID_AA64", 7) && strcmp(line->reg, "CTR_EL0");
 }
 
-/* Whether a line tells that guests can use a field's feature whatever it says, as the rows have it. */
+/*
+ * Whether a line tells if guests can use a field's feature whatever it says: with a reason, or by
+ * its class. That a bit can be set is no use yet. What depends on a feature of the VM is told of
+ * others.
+ */
 static bool is_told(const char *field, const char *text)
 {
-	bool is_usable = strstr(text, " data-path") || strstr(text, " own ") ||
-			 strstr(text, " usable (");
-	bool usable = false, tried = false, known = true;
+	bool by_reason = strstr(text, " usable (");
+	bool by_class = strstr(text, " data-path") || strstr(text, " own ");
+	bool is_used = false, is_tried = false, stays = false;
 
 	for (int i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct row *row = &rows[i];
+		bool bit = row->kind == SET || row->kind == CLEAR || row->kind == SET_EL2;
 
 		if (strcmp(row->field, field))
 			continue;
-		/* What depends on a feature of the VM may be told of another VM only. */
-		known &= row->feature == NOTHING && row->expect != NUMBER;
-		tried = true;
-		usable |= row->expect == UNTRAPPABLE && row->els & (EL0 | EL1);
+		if (row->feature != NOTHING || row->expect == NUMBER)
+			return true;
+		is_tried = true;
+		stays |= row->expect == UNTRAPPABLE;
+		is_used |= row->expect == UNTRAPPABLE && !bit && row->els & (EL0 | EL1);
 	}
-	return !tried || !known || usable == is_usable;
+	return !is_tried || ((by_reason || by_class || !is_used) && (by_reason || !by_class || stays));
 }
 
 static int read_hosts(int *untold)

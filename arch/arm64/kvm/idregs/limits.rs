@@ -447,10 +447,12 @@ const TABLE: &[Limits] = limits! {
         // What is written is what a VM without an interrupt controller has until it runs.
         GIC:            up_to(IMP, mirrored("kvm_idregs_finalize")).raise_when(kvm(GIC_V3))
                         .irqchip(vm(VGIC_V3), IMP).protected(at_most(IMP));
-        AdvSIMD:        up_to(FP16, FPSIMD).fixed();
+        AdvSIMD:        up_to(FP16, FPSIMD).fixed()
+                        .untrappable("CPTR_EL2.FPEN traps all of it, or nothing");
         FP:             up_to(FP16, FPSIMD).fixed()
                         .needs(&[mirror!(FP16: MVFR1_EL1.FPHP, FP16),
-                                 mirror!(FP16: MVFR1_EL1.SIMDHP, SIMDHP_FLOAT)]);
+                                 mirror!(FP16: MVFR1_EL1.SIMDHP, SIMDHP_FLOAT)])
+                        .untrappable("CPTR_EL2.FPEN traps all of it, or nothing");
         EL3:            up_to(AARCH32, Inert).nested(force(IMP, Inert))
                         .needs(&[need!(AARCH32: ID_AA64PFR0_EL1.EL1, AARCH32)])
                         .protected(at_most(IMP));
