@@ -1036,9 +1036,32 @@ static void test_row(const struct row *row, int el2)
 	}
 }
 
+/* After a KVM_RUN that fails, here for want of a PMU, what userspace then denies is denied, too. */
+static void test_failed_run(void)
+{
+	const struct id_vm config = { "pmu", BIT(KVM_ARM_VCPU_PMU_V3) };
+	enum outcome outcome = OTHER;
+	const struct row *row = rows;
+	struct id_guest g;
+
+	while (strcmp(row->field, "ID_AA64ISAR1_EL1.DPB"))
+		row++;
+	if (id_vm_is_possible(&config) && host_has_fgt && host_has[row - rows]) {
+		id_guest_create(&g, &config);
+		TEST_ASSERT(__vcpu_run(g.vcpu) && errno == EINVAL, "A PMU from nowhere");
+		id_guest_set(&g, row->reg, id_guest_get(&g, row->reg) & ~ID_AA64ISAR1_EL1_DPB_MASK);
+		start(&g);
+		outcome = try(&g, row, EL1);
+		kvm_vm_free(g.vm);
+		ksft_test_result(outcome == UNDEF, "denied after a KVM_RUN that failed\n");
+	} else {
+		ksft_test_result_skip("denied after a KVM_RUN that failed\n");
+	}
+}
+
 int main(void)
 {
-	int kmsg = kmsg_open(), plan = 3, missing, untold = 0;
+	int kmsg = kmsg_open(), plan = 4, missing, untold = 0;
 
 	ksft_print_header();
 	for (int i = 0; i < ARRAY_SIZE(rows); i++)
@@ -1053,6 +1076,7 @@ int main(void)
 		test_row(&rows[i], EL2);
 		test_row(&rows[i], E2H0);
 	}
+	test_failed_run();
 	kmsg_test(kmsg);
 	ksft_finished();
 }
