@@ -811,7 +811,10 @@ static bool is_told(const char *field, const char *text)
 		stays |= row->expect == UNTRAPPABLE;
 		is_used |= row->expect == UNTRAPPABLE && !bit && row->els & (EL0 | EL1);
 	}
-	return !is_tried || ((by_reason || by_class || !is_used) && (by_reason || !by_class || stays));
+	/* A reason is believed; a class needs something that stays; what is used needs either. */
+	if (!is_tried || by_reason)
+		return true;
+	return by_class ? stays : !is_used;
 }
 
 static int read_hosts(int *untold)
