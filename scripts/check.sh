@@ -167,12 +167,13 @@ sparse_of() {
 		grep -v ': error: too long token expansion' | of_ours)
 	[ -z "$found" ] || { echo "$found"; return 1; }
 }
+sparse() { { built_from "$1" && command sparse --version; } | once sparse_of "$1"; }
+
 # plusplus ARCH - as the kernel's own CONFIG_UAPI_HEADER_TEST would have it.
 plusplus() {
 	echo '#include <linux/kvm.h>' | "clang++$LLVM" --target="$([ "$1" = x86 ] && echo x86_64 || echo aarch64)-linux-gnu" \
 		-x c++ -std=c++98 -Werror -fsyntax-only -nostdinc -isystem "$LAB/selftests/$1/headers/usr/include" -
 }
-sparse() { { built_from "$1" && command sparse --version; } | once sparse_of "$1"; }
 
 built_from() {
 	git -C "$LAB/linux" ls-tree guestcaps arch/ include/ virt/

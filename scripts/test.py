@@ -647,8 +647,10 @@ def boot(run, unmodified, job_text, kunit, limit=0):
         script = Path(folder) / "job"
         script.write_text(job_text)
         rootfs = PLACE["LAB"] / "selftests" / run.arch / "rootfs.cpio"
-        initrd = Path(folder) / "initrd"
-        initrd.write_bytes(rootfs.read_bytes() + archive(modules_of(run, build) | run.files))
+        initrd = rootfs
+        if files := modules_of(run, build) | run.files:
+            initrd = Path(folder) / "initrd"
+            initrd.write_bytes(rootfs.read_bytes() + archive(files))
         with open(log, "w", encoding="utf-8") as out:
             status = watch([SCRIPTS / "boot.sh", run.lane, build / run.image, initrd, script], env, out,
                            limit or 2 * run.limit + 600)
@@ -665,17 +667,17 @@ def boot(run, unmodified, job_text, kunit, limit=0):
 
 def modules_of(run, build):
     """{path in the guest: contents} of the kernel's modules, and the order they are loaded in."""
-    entries = [entry.partition(" ") for entry in run.modules]
-    names = [f"{Path(name).name}.ko" for name, _, _ in entries]
-    order = "".join(f"{name} {params}\n" for name, (_, _, params) in zip(names, entries))
-    found = {f"modules/{name}": (build / f"{path}.ko").read_bytes() for name, (path, _, _) in zip(names, entries)}
-    return found | ({"modules/order": order.encode()} if found else {})
+    files, order = {}, ""
+    for entry in run.modules:
+        path, _, params = entry.partition(" ")
+        module = build / f"{path}.ko"
+        files[f"modules/{module.name}"] = module.read_bytes()
+        order += f"{module.name} {params}\n"
+    return files | {"modules/order": order.encode()} if files else {}
 
 
 def archive(files):
-    """That the kernel unpacks behind another one; none for no file."""
-    if not files:
-        return b""
+    """{path in the guest: contents} as the kernel unpacks it behind another one."""
     with tempfile.TemporaryDirectory() as folder:
         for path, contents in files.items():
             file = Path(folder) / path

@@ -26,7 +26,8 @@ use guestcaps::{
 
 /// What guests of KVM can have, and why not more.
 ///
-/// Exit status: 0 if it fits, is the same, breaks no rule, or all fields have a value in common; 1 if not; 2 if that can't be told.
+/// Exit status: 0 if it fits, is the same, breaks no rule, or all fields have a value in common; 1 if
+/// not; 2 if that can't be told.
 #[derive(Parser)]
 #[command(version, disable_help_subcommand = true)]
 struct Cli {
