@@ -150,6 +150,12 @@ static struct kvm_idreg_refusal *refusal(struct kvm *kvm, unsigned int n)
 	return &kvm->arch.idreg_refusals[n % KVM_NR_IDREG_REFUSALS];
 }
 
+/* The number of the oldest refusal that is kept, of @nr. */
+static unsigned int oldest_refusal(unsigned int nr)
+{
+	return nr - min(nr, KVM_NR_IDREG_REFUSALS);
+}
+
 static noinline void trace_refusal(const struct kvm *kvm, const struct kvm_idreg_refusal *why,
 				   u32 facts)
 {
@@ -237,7 +243,7 @@ void kvm_idregs_show_refused(struct kvm *kvm, struct seq_file *file)
 {
 	struct kvm_idreg_refusal why;
 	unsigned int nr = kvm->arch.nr_idreg_refusals;
-	unsigned int n = nr > KVM_NR_IDREG_REFUSALS ? nr - KVM_NR_IDREG_REFUSALS : 0;
+	unsigned int n = oldest_refusal(nr);
 
 	lockdep_assert_held(&kvm->arch.config_lock);
 
@@ -342,7 +348,7 @@ static void add_refusals(struct guest_caps *g, unsigned int index, unsigned int 
 	unsigned int end = g->state.nr_refusals;
 	struct kvm_guest_cap cap;
 
-	for (unsigned int n = end - min(end, KVM_NR_IDREG_REFUSALS); n < end; n++) {
+	for (unsigned int n = oldest_refusal(end); n < end; n++) {
 		const struct kvm_idreg_refusal *why = g->state.refusals + n % KVM_NR_IDREG_REFUSALS;
 
 		if (why->index != index || !kvm_idreg_blames(why, &host, g->state.facts, &cap))

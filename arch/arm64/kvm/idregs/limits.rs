@@ -160,6 +160,9 @@ const TIMER: Class =
 /// Breakpoints and watchpoints.
 const DEBUG: Class = state!(MDSCR_EL1).and(mirrored("trap_dbg_wb_reg"));
 
+/// Why no guest can be kept from a part of floating point.
+const FPEN_ALL: &str = "CPTR_EL2.FPEN traps all of it, or nothing";
+
 /// Why no guest can be kept from what the CPU's debug registers can do.
 const DEBUG_OWN: &str = "a guest that debugs owns the CPU's registers: MDCR_EL2.TDA is clear then";
 
@@ -447,12 +450,11 @@ const TABLE: &[Limits] = limits! {
         // What is written is what a VM without an interrupt controller has until it runs.
         GIC:            up_to(IMP, mirrored("kvm_idregs_finalize")).raise_when(kvm(GIC_V3))
                         .irqchip(vm(VGIC_V3), IMP).protected(at_most(IMP));
-        AdvSIMD:        up_to(FP16, FPSIMD).fixed()
-                        .untrappable("CPTR_EL2.FPEN traps all of it, or nothing");
+        AdvSIMD:        up_to(FP16, FPSIMD).fixed().untrappable(FPEN_ALL);
         FP:             up_to(FP16, FPSIMD).fixed()
                         .needs(&[mirror!(FP16: MVFR1_EL1.FPHP, FP16),
                                  mirror!(FP16: MVFR1_EL1.SIMDHP, SIMDHP_FLOAT)])
-                        .untrappable("CPTR_EL2.FPEN traps all of it, or nothing");
+                        .untrappable(FPEN_ALL);
         EL3:            up_to(AARCH32, Inert).nested(force(IMP, Inert))
                         .needs(&[need!(AARCH32: ID_AA64PFR0_EL1.EL1, AARCH32)])
                         .protected(at_most(IMP));
