@@ -85,6 +85,7 @@ class Run:
     tried: tuple = ()               # of guest/: programs that are tried as well
     machines: bool = False          # only what VMs start with on each machine of baseline/hosts
     brief: tuple = ()               # those of them that are enough, but with --all
+    spared: tuple = ()              # and those that are too much
     soaks: bool = False             # a round of make soak, at the end
     files: dict = field(default_factory=dict)   # {path in the guest: contents}, besides its own
     like: str = ""                  # another run, with the same emulated host and the same verdicts
@@ -158,6 +159,10 @@ ASK_FOR_FEATURES = OTHER_HOSTS + (
     "cr4_cpuid_sync_test", "feature_msrs_test", "fix_hypercall_test", "hyperv_cpuid", "hyperv_features",
     "kvm_pv_test", "msrs_test", "set_sregs_test", "smaller_maxphyaddr_emulation_test", "state_test",
     "tsc_msrs_test", "vmx_msrs_test", "vmx_pmu_caps_test", "xcr0_cpuid_test", "xss_msr_test")
+# These do the same on any vendor's CPU, and Bochs takes long.
+ANY_VENDOR = ("coalesced_io_test", "guest_memfd_test", "hyperv_tlb_flush", "irq_test", "kvm_create_max_vcpus",
+              "private_mem_conversions_test", "private_mem_kvm_exits_test", "recalc_apic_map_test",
+              "sync_regs_test")
 # What CR4 and EFER stand for, but for what the kernel itself needs.
 TURNED_OFF = "nofsgsbase nopku no5lvl clearcpuid=umip,smep,smap,pcid,fxsr_opt,xsave"
 
@@ -220,9 +225,10 @@ RUNS = [
         cpu="max,-movbe,-rdpid,-rdtscp", brief=ASK_FOR_FEATURES),
     Run("intel-sandy-bridge", "intel", "x86", X86_IMAGE, 600, append=f"kvm.{FEP}",
         cpu="corei7_sandy_bridge_2600k", brief=ASK_FOR_FEATURES),
-    Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=modules("kvm-intel"), kunit=True),
+    Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=modules("kvm-intel"), kunit=True,
+        spared=ANY_VENDOR),
     Run("amd-rome", "amd", "x86-m", X86_IMAGE, 300, cpu="EPYC-Rome",
-        modules=modules("kvm-amd"), kunit=True),
+        modules=modules("kvm-amd"), kunit=True, brief=ASK_FOR_FEATURES),
     # Where most parameters of kvm-amd make a difference.
     Run("amd-modules", "amd", "x86-m", X86_IMAGE, 300, modules=modules("kvm-amd"),
         tests=("cpuid_test",), soaks=True),
@@ -814,7 +820,8 @@ def selftests(run, brief):
             out.setdefault(where, set()).add(name)
     listed = PLACE["LAB"] / "selftests" / run.arch / "rootfs/kselftest/kselftest-list.txt"
     names = [line.strip().partition(":")[2] for line in listed.read_text().splitlines()]
-    return [n for n in names if n not in out.get(run.name, set()) | out.get("all", set())]
+    left_out = out.get(run.name, set()) | out.get("all", set()) | set(run.spared if brief else ())
+    return [n for n in names if n not in left_out]
 
 
 def record(run):
