@@ -8,6 +8,9 @@ if [ "${1:-}" = all ]; then
 	# But the lock that others may wait for.
 	find "$CACHE" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
 else
-	rm -rf "$CACHE"/{lab,base}*/{,*/,*/*/}{build,selftests} "$LOGS"
+	# Kernel trees have folders of these names, too.
+	rm -rf "$CACHE"/{lab,base}*/{build,selftests} "$CACHE"/base*/[0-9]*/build \
+		"$CACHE"/lab*/bisect/{x86,arm64}/{build,selftests} "$CACHE"/lab*/{kut,migrate,deb-*} \
+		"$CACHE"/{vmm,tools-guestcaps,held,posted} "$LOGS"
 fi
 rm -rf "$ROOT/out"
