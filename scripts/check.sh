@@ -70,16 +70,23 @@ clippy() {
 	! grep -A 20 -E '^(warning|error)' "$again/$1/said"
 }
 
-# "No panic, ever": the object would refer to core::panicking.
+# Who in an object refers to what panics, in core::panicking or as core's unwrap_failed, slice_index_fail;
+# KUnit suites, where the object has them, may, and core's own functions.
+panics() {
+	"llvm-objdump$LLVM" -dr "$1" | awk '/^[0-9a-f]+ </ { name = $2 }
+		/panicking|panic_|4core.*_fail/ && name !~ /[0-9]tests|4core9panicking/ { print name, $NF }' | sort -u
+}
+
+# "No panic, ever."
 no_panic() {
-	local refs
+	local refs word
 	[ -s "$1" ] || { echo "no $1"; return 1; }
-	# Prove on each run that a reference would be seen.
-	[ "$("llvm-nm$LLVM" "$LAB/build/x86/rust/kernel.o" | grep -c panicking)" -gt 0 ] ||
-		{ echo "nm sees no panics at all"; return 1; }
-	# Who refers to it; KUnit suites, where the object has them, may, and core's own functions.
-	refs=$("llvm-objdump$LLVM" -dr "$1" | awk '/^[0-9a-f]+ </ { name = $2 }
-		/panicking|panic_/ && name !~ /[0-9]tests|4core9panicking/ { print name, $NF }' | sort -u)
+	# Prove on each run that a reference of either kind would be seen.
+	refs=$(panics "$LAB/build/x86/rust/kernel.o") || return
+	for word in panicking _fail; do
+		grep -q "$word" <<<"$refs" || { echo "objdump sees no $word at all"; return 1; }
+	done
+	refs=$(panics "$1") || return
 	[ -z "$refs" ] || { echo "$refs"; return 1; }
 }
 
