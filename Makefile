@@ -95,46 +95,45 @@ compare:
 
 report:
 	@$(ALONE) scripts/setup.sh kernel report
-	@$(ALONE) bash -c '. scripts/common.sh; VERSION=$$VERSION exec scripts/report.py'
+	@$(ALONE) scripts/report.py
 
 bench:
 	@$(ALONE) scripts/bench.sh $(ARCH) $(SERIES)
 
 audit:
-	@$(ALONE) scripts/setup.sh series
+	@$(ALONE) scripts/setup.sh kernel
 	@$(ALONE) scripts/source.sh
 	@$(ALONE) bash -c '. scripts/common.sh; exec scripts/audit.py "$$LAB/linux"'
 
 # HOST is only what was said to make: some shells have a variable of that name.
 map:
-	@$(ALONE) scripts/setup.sh series
+	@$(ALONE) scripts/setup.sh kernel
 	@$(ALONE) scripts/source.sh
-	@$(ALONE) bash -c '. scripts/common.sh; exec scripts/map.py "$$@"' map \
-		$(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)")
+	@$(ALONE) scripts/map.py $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)")
 
 facts:
 	@$(ALONE) scripts/setup.sh kernel
 	@$(ALONE) scripts/source.sh
-	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN exec scripts/facts.py'
+	@$(ALONE) scripts/facts.py
 
 examples:
 	@$(ALONE) scripts/setup.sh kernel
 	@$(ALONE) scripts/source.sh
 	@$(ALONE) scripts/kernel.sh x86
-	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/examples.py "$$@"' examples $(NAMES)
+	@$(ALONE) scripts/examples.py $(NAMES)
 
 fuzz:
 	@$(ALONE) scripts/setup.sh kernel fuzz
 	@$(ALONE) scripts/source.sh
 	@$(ALONE) scripts/kernel.sh x86
-	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/fuzz.py "$$@"' fuzz $(TARGET) \
+	@$(ALONE) scripts/fuzz.py $(TARGET) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS) --seconds $(or $(SECONDS),0))
 
 replay:
 	@$(ALONE) scripts/setup.sh kernel fuzz
 	@$(ALONE) scripts/source.sh
 	@$(ALONE) scripts/kernel.sh x86
-	@$(ALONE) bash -c '. scripts/common.sh; BINDGEN=$$BINDGEN LLVM=$$LLVM exec scripts/replay.py "$$@"' replay $(FILES)
+	@$(ALONE) scripts/replay.py $(FILES)
 
 migrate:
 	@$(ALONE) scripts/migrate.sh $(ARCH)

@@ -256,7 +256,7 @@ series_is_inverse() {
 examples() {
 	{ git ls-files -co --exclude-standard Documentation/virt arch fuzz rust scripts/{examples,fuzz,series}.py | xargs cat &&
 		built_from x86 && compilers; } |
-		BINDGEN="$BINDGEN" LLVM="$LLVM" once scripts/examples.py
+		once scripts/examples.py
 }
 
 must_fail() {
@@ -289,10 +289,9 @@ check "linux/kvm.h is C++, too, x86" plusplus x86
 check "linux/kvm.h is C++, too, arm64" plusplus arm64
 check "sparse has nothing to say of what is added, x86" sparse x86
 check "sparse has nothing to say of what is added, arm64" sparse arm64
-check "guestcaps: names and rules are those of the kernel tree" env BINDGEN="$BINDGEN" scripts/facts.py --check
-check "fuzz: the cores do what the C did that they replace" \
-	env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/fuzz.py --seconds 40
-check "replay: on real CPUs, too" env BINDGEN="$BINDGEN" LLVM="$LLVM" scripts/replay.py
+check "guestcaps: names and rules are those of the kernel tree" scripts/facts.py --check
+check "fuzz: the cores do what the C did that they replace" scripts/fuzz.py --seconds 40
+check "replay: on real CPUs, too" scripts/replay.py
 check "guestcaps: tests and lints" scripts/guestcaps.sh x86 test
 check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x86 guestcaps_kunit.ko
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o

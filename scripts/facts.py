@@ -16,9 +16,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from common import PLACE
+
 SCRIPTS = Path(__file__).resolve().parent
 OUT = SCRIPTS.parent / "tools/guestcaps"
-LINUX = Path(os.environ["LAB"]) / "linux"
+LINUX = PLACE["LAB"] / "linux"
 OURS = "# SPDX-License-Identifier: Apache-2.0 OR MIT\n# Made by scripts/facts.py.\n"
 ARM = """\
 # SPDX-License-Identifier: BSD-3-Clause
@@ -147,7 +149,7 @@ def uapi():
     text = read("include/uapi/linux/kvm.h")
     cap = re.search(r"^#define KVM_CAP_GUEST_CAPS\s.*$", text, re.M)[0]
     part = text[text.index("/* Available with KVM_CAP_GUEST_CAPS"):text.rindex("#endif")]
-    header = Path(os.environ["LAB"]) / "build/guest_caps.h"
+    header = PLACE["LAB"] / "build/guest_caps.h"
     header.write_text("typedef unsigned char __u8;\ntypedef unsigned short __u16;\n"
                       "typedef unsigned int __u32;\ntypedef unsigned long long __u64;\n"
                       f"{cap}\n{part}")

@@ -20,18 +20,19 @@ import time
 from pathlib import Path
 
 import series
+from common import PLACE
 from left import leave, left
 
 HERE = Path(__file__).resolve().parent.parent
 FUZZ, FUZZ_ARM64 = HERE / "fuzz/x86", HERE / "fuzz/arm64"
-LAB = Path(os.environ["LAB"])
+LAB = PLACE["LAB"]
 LINUX = LAB / "linux"
 OUT = Path(os.environ.get("FUZZ_BUILD") or LAB / "build/fuzz")
 # Headers that the kernel's build makes.
 OBJTREE = LAB / "build/x86"
 RUSTC = os.environ["RUSTC"]
 BINDGEN = os.environ["BINDGEN"]
-LLVM = os.environ.get("LLVM", "-19")
+LLVM = os.environ["LLVM"]
 CLANG = f"clang{LLVM}"
 TARGETS = "supported", "guest", "idregs"
 # And of scripts/replay.py.

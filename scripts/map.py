@@ -21,12 +21,13 @@ from itertools import groupby
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from common import PLACE
+
 HERE = Path(__file__).resolve().parent.parent
 OUT = HERE / "Documentation/virt/kvm/arm/id-reg-limits.svg"
 OUT_HOST = HERE / "out/id-reg-limits.svg"
-# What common.sh exports.
-LAB = Path(os.environ.get("LAB", ""))
-RUSTC = os.environ.get("RUSTC", "")
+LAB = PLACE["LAB"]
+RUSTC = os.environ["RUSTC"]
 
 # By index: eight registers each have the same CRm.
 GROUPS = ("AArch32",) * 3 + ("AArch64 features", "Debug", "Instruction set", "Memory model", "Caches")

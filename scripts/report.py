@@ -17,12 +17,13 @@ import textwrap
 from pathlib import Path
 
 import left
+from common import PLACE
 import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot                           # pylint: disable=wrong-import-position
 
 ROOT = Path(__file__).resolve().parent.parent
-LAB = Path(os.environ["LAB"])
+LAB = PLACE["LAB"]
 OUT = ROOT / "out"
 DIFFERENCES = ROOT / "scripts/baseline/idregs-differences"
 KINDS = "passed", "failed", "skipped", "expected to fail", "known"

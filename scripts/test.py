@@ -40,6 +40,7 @@ from fnmatch import fnmatch
 from itertools import zip_longest
 from pathlib import Path
 
+from common import PLACE
 from left import commit, leave, left
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,18 +52,6 @@ SCHEMA = ROOT / "Documentation/guestcaps.schema.json"
 DIFFERENCES = BASELINE / "idregs-differences"
 X86_IMAGE = "arch/x86/boot/bzImage"
 ARM64_IMAGE = "arch/arm64/boot/Image"
-
-
-def places():
-    """The lab's folders, as common.sh has them."""
-    names = ("CACHE", "LAB", "BASE", "LOGS")
-    out = subprocess.run(["bash", "-c", f". {SCRIPTS}/common.sh; printf '%s\\n' " +
-                          " ".join(f'"${n}"' for n in names)],
-                         check=True, capture_output=True, text=True).stdout
-    return dict(zip(names, map(Path, out.split("\n"))))
-
-
-PLACE = places()
 
 
 @dataclass
