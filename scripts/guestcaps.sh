@@ -22,11 +22,11 @@ test_crate() {
 }
 
 state() {
-	(cd "$crate" && git ls-files -co --exclude-standard -z | xargs -0 cat)
+	(cd "$crate" && find . -path ./target -prune -o -type f ! -name Cargo.lock -print0 | sort -z | xargs -0 cat)
 	cat "$0"
 	"$RUSTC" --version
 }
-now=$(state | sha256sum)
+now=$(set -e && state | sha256sum)
 if [ "$now" != "$(cat "$out/$arch/state" 2>/dev/null)" ]; then
 	rm -rf "${out:?}/$arch"
 	step "guestcaps-$arch" 60 "Building guestcaps for $arch" build
