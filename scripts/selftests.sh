@@ -61,7 +61,7 @@ state() {
 "$ROOT/scripts/guestcaps.sh" "$arch"
 [ "$what" = demo ] || "$ROOT/scripts/vmm.sh" "$arch"
 mkdir -p "$out"
-now=$(state)
+now=$(set -e && state)
 [ ! -s "$out/$what.cpio" ] || [ "$now" != "$(cat "$out/$what.state" 2>/dev/null)" ] || exit 0
 rm -f "$out/$what.state"
 step "selftests-$arch-$what" 60 "Building the selftests for $arch" build
