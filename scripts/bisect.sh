@@ -46,12 +46,12 @@ key() {
 			git -C "$LAB/linux" rev-parse 'base^{tree}'
 			git -C "$LAB/linux" ls-tree -r "$1" tools/testing/selftests/kvm/ | grep -vE "/($other|Makefile)"
 			git -C "$LAB/linux" show "$1:tools/testing/selftests/kvm/Makefile.kvm" | grep -v "_$other"
-			sed -n '/^AT_COMMITS/,/^]/p' "$ROOT/scripts/test.py"
-			cat "$ROOT"/scripts/{host.c,boot.sh,rootfs.sh,guest/init}
-			qemu-system-x86_64 --version | head -n 1
+			sed -n '/^OTHER_HOSTS/,/)$/p; /^ID_REGS/,/)$/p; /^AT_COMMITS/,/^]/p' "$ROOT/scripts/test.py"
+			cat "$ROOT"/scripts/{host.c,boot.sh,rootfs.sh,guest/init,guest/timeout}
+			"qemu-system-$([ "$2" = arm64 ] && echo aarch64 || echo x86_64)" --version | head -n 1
 		fi
 		sed -n '/^build()/,/^}/p' "$0"
-		sed -n '/^configure()/,/^}/p; /^kmake()/,/^}/p' "$ROOT/scripts/common.sh"
+		how_built
 		cat "${fragments[@]}"
 		echo "$tip"
 		for tool in "$RUSTC" "$CACHE/tools/rust-"{oldest,newest}/rustc "$BINDGEN" "clang$LLVM" gcc aarch64-linux-gnu-gcc; do

@@ -166,6 +166,8 @@ configure() {
 	if [ -s "$build/.config" ] && cmp -s "$build/fragment.new" "$build/fragment"; then
 		return 0
 	fi
+	# Until all of it is in there, what is there is of none.
+	rm -f "$build/fragment"
 	kmake "$1" "$2" "${2%%-*}" KCONFIG_ALLCONFIG="$build/fragment.new" $target || return
 	while read -r line; do
 		grep -qxF -e "$line" -e "# ${line%=n} is not set" "$build/.config" ||
@@ -195,6 +197,9 @@ kmake() {
 		RUSTC="$RUSTC" RUSTDOC="$(dirname "$RUSTC")/rustdoc" BINDGEN="$BINDGEN" \
 		HOSTRUSTC="$RUSTC" "$@"
 }
+
+# how_built - these two, for what depends on them.
+how_built() { sed -n '/^configure()/,/^}/p; /^kmake()/,/^}/p' "$ROOT/scripts/common.sh"; }
 
 # cargo ARGUMENT... - the compiler's own, with crates in $CACHE/cargo.
 cargo() { CARGO_HOME=$CACHE/cargo "$(dirname "$RUSTC")/cargo" "$@"; }

@@ -29,10 +29,10 @@ fragments_of "$config"
 state() {
 	git -C "$tree/linux" ls-tree HEAD . tools/ | grep -vP '\t(Documentation|tools|tools/testing)$'
 	git -C "$tree/linux" diff HEAD | sha256sum
-	cat "${fragments[@]}" "$ROOT/scripts/host.c" | sha256sum
+	{ how_built && cat "${fragments[@]}" "$ROOT/scripts/host.c"; } | sha256sum
 	"$RUSTC" --version
 	"$BINDGEN" --version
-	"clang$LLVM" --version | head -n 1
+	"clang$LLVM" --version | sed -n 1p
 }
 
 compile() {
@@ -53,7 +53,7 @@ seed() {
 rm -rf "$build.part"
 [ -e "$build" ] || [ ! -e "$tree/build/$arch/state" ] || seed
 mkdir -p "$build"
-now=$(state)
+now=$(set -e && state)
 if [ -s "$build/$image" ] && [ "$now" = "$(cat "$build/state" 2>/dev/null)" ]; then
 	exit 0
 fi
