@@ -76,8 +76,9 @@ from_upstream() {
 
 get() {
 	local deb
-	# A tree that was left half done is no tree.
-	rm -rf "$tree"
+	# A tree that was left half done is no tree; and the unmodified one's folder is a worktree of one that
+	# is gone.
+	rm -rf "$tree" "$BASE"
 	if [ -n "$KDIR" ]; then
 		from_kdir
 	elif deb=$(ls "$CACHE"/source/linux-source-*.deb 2>/dev/null); then
@@ -94,10 +95,17 @@ get() {
 }
 
 check_kdir
-if [ -n "$KDIR" ] && [ -e "$tree/.git" ] &&
-	head=$(git -C "$KDIR" rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null) &&
-	[ "$head" != "$(git_tree rev-parse 'base^{tree}')" ]; then
-	die "KDIR=$KDIR has moved since the lab copied it: remove $LAB to start anew"
+if [ -n "$KDIR" ]; then
+	left=''
+	if ! head=$(git -C "$KDIR" rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null); then
+		[ ! -e "$tree/.git" ] ||
+			left="is no git tree, and is taken as it was when the lab copied it: remove $LAB to have it copied anew"
+	elif [ -e "$tree/.git" ] && [ "$head" != "$(git_tree rev-parse 'base^{tree}')" ]; then
+		die "KDIR=$KDIR has moved since the lab copied it: remove $LAB to start anew"
+	elif ! GIT_OPTIONAL_LOCKS=0 git -C "$KDIR" diff --quiet HEAD; then
+		left="has edits that are left out: commit them there"
+	fi
+	[ -z "$left" ] || [ $# -gt 0 ] || say "  KDIR=$KDIR $left."
 fi
 
 mkdir -p "$LAB"
