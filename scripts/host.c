@@ -3,10 +3,10 @@
  * Hosts that no emulator has: a parameter of the lab's arm64 kernels makes cpufeature report given
  * values.
  *
- *	guestcaps.host=[all,]REGISTER:VALUE[/MASK][,REGISTER:VALUE[/MASK]]...
+ *	guestcaps.host=[all[:VALUE],]REGISTER:VALUE[/MASK][,REGISTER:VALUE[/MASK]]...
  *
  * Values are hexadecimal, and a mask says which bits of the emulated CPUs' value are replaced;
- * "all" stands for all ones in every register, and what comes later counts. As with any CPU's
+ * "all" stands for all ones, or that value, in every register, and what comes later counts. As with any CPU's
  * value, of bits that cpufeature doesn't describe nothing is seen. All ones in ID_AA64MMFR0_EL1 are
  * no granule that KVM knows: it gives up there.
  *
