@@ -41,12 +41,17 @@ def examples():
     """{name: {path: its part of the diff}}"""
     found = {}
     for page in sorted((fuzz.HERE / "Documentation/virt/kvm").rglob("*.rst")):
-        for name, text in BLOCK.findall(page.read_text()):
+        blocks = BLOCK.findall(page.read_text())
+        if len(blocks) != len(re.findall("code-block:: *diff", page.read_text())):
+            raise Error(f"{page}: a code-block of a diff is none that is tried: give it a :name:, two lines below it")
+        for name, text in blocks:
             if name in found:
                 raise Error(f"{page}: another example is {name}, too")
             found[name] = parts(dedent(text).rstrip() + "\n")
             if core_of(found[name]) and not any(is_test(path) for path in found[name]):
                 raise Error(f"{page}: example {name} has no test that shows what it does")
+    if not found:
+        raise Error("Documentation/virt/kvm has no example: they are diffs in a code-block with a :name:")
     return found
 
 
