@@ -25,7 +25,7 @@ from pathlib import Path
 from series import HERE, SERIES, Error, NOBODY, Tree, lines
 
 CACHE, LAB = Path(os.environ["CACHE"]), Path(os.environ["LAB"]) / "linux"
-OUT = HERE / "out"
+OUT = Path(os.environ.get("POST_OUT") or HERE / "out")
 AUTHOR = SERIES / "author"
 # What checkpatch would say of everything, and why it need not.
 IGNORED = {
@@ -87,6 +87,12 @@ class Series:
         changes = SERIES / name / "changes"
         self.changes = changes.read_text().strip() if changes.is_file() else ""
         self.revision = max((int(n) for n in re.findall(r"^Changes in v(\d+):", self.changes, re.M)), default=1)
+
+
+def clear():
+    """Takes away the series that were written before, and nothing else that is in out/."""
+    for folder in OUT.glob("[0-9]*-*/"):
+        shutil.rmtree(folder)
 
 
 def series_of(folder):
@@ -289,10 +295,12 @@ def recipients(tree, patches):
     """To whom patches go, and to which lists: [(header, address)]."""
     script = LAB / "scripts/get_maintainer.pl"
     seen = known(script.read_bytes(), (Path(tree) / "MAINTAINERS").read_bytes(), *(patch.read_bytes() for patch in patches))
-    if not seen.exists():
-        seen.write_text(subprocess.run(
+    if not seen.is_file() or not seen.stat().st_size:
+        part = seen.with_suffix(".part")
+        part.write_text(subprocess.run(
             (script, "--no-tree", "--nogit", "--nogit-fallback", "--nogit-chief-penguins", "--norolestats", "--roles",
              *patches), cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True).stdout)
+        part.rename(seen)
     found = {}
     for line in seen.read_text().splitlines():
         address, _, role = line.partition(" (")
@@ -302,7 +310,7 @@ def recipients(tree, patches):
 
 
 def draft():
-    shutil.rmtree(OUT, ignore_errors=True)
+    clear()
     every = series_of(OUT)
     patches = [patch for one in every for patch in one.patches]
     good = messages()
@@ -419,7 +427,7 @@ def post(repo, base, *names):
     who = author(repo)
     name, mail, declared = who
     commit = base_of(repo, base)
-    shutil.rmtree(OUT, ignore_errors=True)
+    clear()
     trailers = [f"Assisted-by: {tool}" for tool in declared["assisted-by"] if tool != "none"]
     trailers.append(f"Signed-off-by: {name} <{mail}>")
     clone = CACHE / f"post-{digest(Path(repo).resolve())[:12]}"
