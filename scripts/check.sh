@@ -33,7 +33,7 @@ check() {
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-rust_files() { git ls-files -co --exclude-standard '*.rs' ':!*/uapi.rs'; }
+rust_files() { find ./* -name '*.rs' ! -name uapi.rs | sort; }
 
 rust_format() {
 	# The flags of the kernel's rustfmtcheck; file by file, as programs name modules of the kernel's.
@@ -108,11 +108,14 @@ only_at_the_boundary() {
 }
 
 replaced_c_is_gone() {
-	local path name found=0
+	local path name drops status found=0
+	drops=$(cat series/*/*/drops) || return
 	while read -r path name; do
-		if git -C "$LAB/linux" grep -nw "$name" guestcaps -- \
-			":(glob)$(dirname "$path")/*"; then found=1; fi
-	done < <(cat series/*/*/drops)
+		status=0
+		git -C "$LAB/linux" grep -nw "$name" guestcaps -- ":(glob)$(dirname "$path")/*" || status=$?
+		# Any other is an error.
+		[ "$status" -eq 1 ] || found=1
+	done <<<"$drops"
 	[ "$found" -eq 0 ]
 }
 
@@ -230,15 +233,14 @@ series_is_inverse() {
 	scratch=$(mktemp -d)
 	# shellcheck disable=SC2064 # the folder's name of now
 	trap "rm -rf '$scratch'" RETURN
-	mkdir "$scratch/here"
-	git ls-files -co --exclude-standard | tar -cT - 2>/dev/null | tar -xC "$scratch/here"
+	copy_here "$scratch/here"
+	(cd "$scratch/here" && find . -type f -printf '%P\n') | sort >"$scratch/before"
 	git clone -q --shared -n -b guestcaps "$LAB/linux" "$scratch/linux"
 	cd "$scratch/linux" || return
 	git branch -q base origin/base
 	git sparse-checkout set --no-cone /COPYING
 	git checkout -q
 	"$scratch/here/scripts/series.py" refresh "$scratch/linux" || return
-	(cd "$ROOT" && git ls-files -co --exclude-standard) | sort >"$scratch/before"
 	(cd "$scratch/here" && find . -type f -printf '%P\n') | sort | diff "$scratch/before" - || return
 	# But for where pieces of a diff stand, which an edit in front of them moves.
 	while read -r file; do
@@ -255,7 +257,8 @@ series_is_inverse() {
 
 examples() {
 	{ git ls-files -co --exclude-standard Documentation/virt arch fuzz rust scripts/{examples,fuzz,series}.py | xargs cat &&
-		built_from x86 && compilers; } |
+		built_from x86 && compilers && git -C "$LAB/linux" rev-parse 'base^{tree}' &&
+		git -C "$LAB/linux" ls-tree guestcaps rust/ tools/arch/x86/; } |
 		once scripts/examples.py
 }
 
@@ -265,7 +268,10 @@ must_fail() {
 		once scripts/must-fail.sh
 }
 
-posted() { { cat series/2-rust/*/* series/2-rust/cover series/author scripts/{post,series}.py scripts/try-post.sh && b4 --version; } | once scripts/try-post.sh; }
+posted() {
+	{ find series/2-rust scripts/{post,series}.py scripts/{try-post,common}.sh -type f | sort | xargs cat && b4 --version; } |
+		once scripts/try-post.sh
+}
 
 check "rustfmt" rust_format
 check "clippy and rustc have nothing to say, x86" clippy x86 $x86
@@ -296,11 +302,9 @@ check "guestcaps: tests and lints" scripts/guestcaps.sh x86 test
 check "guestcaps_kunit.ko builds out of tree, x86" module_for_any_kernel x86-m x86 guestcaps_kunit.ko
 check "guestcaps_kunit.o builds out of tree, arm64" module_for_any_kernel arm64 arm64 guestcaps_kunit.o
 check "shellcheck" shellcheck scripts/*.sh .ci/run
-check "shellcheck, guest" shellcheck -s sh scripts/guest/init scripts/guest/timeout scripts/guest/reload \
-	scripts/guest/guestcaps scripts/guest/inside scripts/guest/kut scripts/guest/kut-qemu \
-	scripts/guest/migrate scripts/guest/parameters scripts/guest/soak scripts/guest/vmm
+check "shellcheck, guest" find scripts/guest -type f ! -name '*.S' -exec shellcheck -s sh {} +
 check "python compiles" python3 -m compileall -q scripts
 check "series: refresh is apply's inverse" series_is_inverse
-check "series: git am, messages, checkpatch, codespell" scripts/post.sh draft
+check "series: git am, messages, checkpatch, codespell" env POST_OUT="$LAB/build/series" scripts/post.sh draft
 check "series: a person can post v1 and v2, and nobody can't" posted
 exit $status

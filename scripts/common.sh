@@ -125,6 +125,12 @@ bar() {
 		"$(clock "$now")" "$(clock "$expected")"
 }
 
+# copy_here FOLDER - this repository's files, edits and new ones as well.
+copy_here() {
+	git -C "$ROOT" ls-files -z -co --exclude-standard |
+		rsync -a --from0 --files-from=- --ignore-missing-args "$ROOT/" "$1/"
+}
+
 # as_root COMMAND... - run as root, with sudo if need be.
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

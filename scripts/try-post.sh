@@ -8,10 +8,12 @@
 one=2-rust
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-# A copy, as who posts writes to series/.
-mkdir "$scratch/here" "$scratch/cache" "$scratch/home"
-(cd "$ROOT" && git ls-files -co --exclude-standard) | tar -cC "$ROOT" -T - 2>/dev/null | tar -xC "$scratch/here"
+# A copy, as who posts writes to series/, and may have.
+mkdir "$scratch/cache" "$scratch/home"
+copy_here "$scratch/here"
 cd "$scratch/here"
+: >series/author
+rm -f series/*/changes
 export HOME=$scratch/home CACHE=$scratch/cache GIT_CONFIG_GLOBAL=$scratch/home/.gitconfig GIT_CONFIG_NOSYSTEM=1
 export EMAIL='' XDG_CONFIG_HOME=$scratch/home
 
