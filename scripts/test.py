@@ -3,7 +3,7 @@
 """Run the tests on all lanes and compare their verdicts with the unmodified kernel's.
 
 usage: test.py [--lane LANE]... [--run RUN]... [--only kunit|selftests|host] [--tests "NAME..."]
-               [--all] [--baseline | --accept | --compare [--times N] | --races | --at LAB]
+               [--all] [--baseline | --accept | --compare [--times N] | --races | --soak MINUTES | --at LAB]
 
 A run is a boot of one lane on one emulated host. Its expected verdicts are in
 scripts/baseline/RUN, one line a test: "verdict name # reason", and what KVM says of CPUID there, or
@@ -29,12 +29,14 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from itertools import zip_longest
@@ -87,6 +89,11 @@ class Run:
     @property
     def arch(self):
         return self.config.partition("-")[0]
+
+    @property
+    def reloads(self):
+        """Whether KVM's modules are loaded again, configured in another way; but not as another run."""
+        return bool(self.modules and not self.like)
 
     def recorded(self):
         """{test: (verdict, reason)} of the unmodified kernel."""
@@ -551,6 +558,32 @@ def parse(run, console, kunit):
     run.output["kernel log is clean"] = "\n".join(trouble)
 
 
+# -- Programs ------------------------------------------------------------------------------------
+
+RUNNING, ENDED = set(), []
+
+
+@contextmanager
+def running(command, **more):
+    """A program that is ended with this one, which then waits for it: nobody else may build meanwhile."""
+    if ENDED:
+        sys.exit(ENDED[0])
+    with subprocess.Popen(command, **more) as process:
+        RUNNING.add(process)
+        if ENDED:
+            process.terminate()
+        yield process
+    RUNNING.discard(process)
+
+
+def end(number, _):
+    """By a signal, with all that runs."""
+    ENDED.append(128 + number)
+    for process in list(RUNNING):
+        process.terminate()
+    sys.exit(ENDED[0])
+
+
 # -- Boots ---------------------------------------------------------------------------------------
 
 # Without KVM every test skips itself.
@@ -563,8 +596,7 @@ def ask(run):
     configured in one way after another where its modules are such."""
     program = f"{PROGRAMS}/{run.says[0]}"
     if not run.machines:
-        # What another run records it does as that one.
-        configured = (SCRIPTS / "guest/parameters").read_text() if run.modules and not run.like else ""
+        configured = (SCRIPTS / "guest/parameters").read_text() if run.reloads else ""
         return f"{program}\n{configured}"
     registers = {}
     for line in MACHINES.read_text().splitlines():
@@ -592,7 +624,7 @@ def job(run, wanted):
         lines.append(ask(run))
     if wanted:
         lines += [(SCRIPTS / "guest" / name).read_text() for name in run.tried]
-    if wanted and run.modules and not run.like:
+    if wanted and run.reloads:
         lines.append((SCRIPTS / "guest/reload").read_text())
     if wanted:
         names = " ".join(f"-t kvm:{name}" for name in wanted)
@@ -605,8 +637,7 @@ def job(run, wanted):
 
 def watch(command, env, out, quiet):
     """Runs it, and ends it when it has said nothing for a time in which each test would have been ended."""
-    with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=out,
-                          stderr=subprocess.STDOUT) as process:
+    with running(command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT) as process:
         while process.poll() is None:
             try:
                 process.wait(5)
@@ -721,6 +752,7 @@ class Tally:
         self.by_run = {}
         self.failures = []
         self.known = []
+        self.elsewhere = []
 
     def add(self, where, name, verdict, expected=None, reason="", output="", same_host=True):
         if verdict == "skip" and expected in (None, "skip"):
@@ -758,7 +790,7 @@ class Tally:
                     want = verdict
                 same_host = not known or whole and run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
-        tried = [*wanted, *run.tried, *["soak"] * run.soaks] if wanted and whole else []
+        tried = [*wanted, *run.tried, *["soak"] * run.soaks, *["vendor_module_reload"] * run.reloads] if wanted and whole else []
         for name in expected.keys() - run.results.keys():
             if name.partition(":")[0] in tried and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
@@ -768,7 +800,8 @@ class Tally:
         recorded = run.recorded_said()
         verdict, lines = "fail", []
         if run.said and recorded and run.said[0] != recorded[0]:
-            verdict = "skip" if whole else "fail"   # another emulator than the recorded one: make compare
+            verdict = "skip" if whole else "fail"
+            self.elsewhere.append(run.name)
         elif run.said and recorded:
             lines = undocumented(run, recorded, run.said)
             verdict = "fail" if lines else "pass"
@@ -783,6 +816,9 @@ class Tally:
             say(f"\nKnown, the same in the unmodified kernel ({len(self.known)}):")
             for line in self.known:
                 say(f"  {line}")
+        if self.elsewhere:
+            say(f"\nWhat KVM says was not compared on {', '.join(self.elsewhere)}, as the emulator's CPU is another "
+                "than the recorded one: make compare does")
         shown = None
         for title, output in self.failures:
             say(f"\nFAILED {title}")
@@ -798,17 +834,15 @@ class Tally:
 
 def selftests(run, brief):
     """The selftests of a run, but for those left out."""
-    if run.tests or run.machines:
-        return list(run.tests)
-    if run.brief and brief:
-        return list(run.brief)
     out = {}
     for line in LEFT_OUT.read_text().splitlines() if LEFT_OUT.is_file() else []:
         if line and not line.startswith("#"):
             where, name = line.split("#")[0].split()
             out.setdefault(where, set()).add(name)
-    listed = PLACE["LAB"] / "selftests" / run.arch / "rootfs/kselftest/kselftest-list.txt"
-    names = [line.strip().partition(":")[2] for line in listed.read_text().splitlines()]
+    names = run.tests or (run.brief if brief else ())
+    if not names and not run.machines:
+        listed = PLACE["LAB"] / "selftests" / run.arch / "rootfs/kselftest/kselftest-list.txt"
+        names = [line.strip().partition(":")[2] for line in listed.read_text().splitlines()]
     left_out = out.get(run.name, set()) | out.get("all", set()) | set(run.spared if brief else ())
     return [n for n in names if n not in left_out]
 
@@ -864,7 +898,9 @@ def random_tries(run, times):
 # -- Builds --------------------------------------------------------------------------------------
 
 def script(*words):
-    if subprocess.run([SCRIPTS / words[0], *words[1:]], check=False).returncode:
+    with running([SCRIPTS / words[0], *words[1:]]) as process:
+        status = process.wait()
+    if status:
         raise RuntimeError(" ".join(map(str, words)))
 
 
@@ -872,8 +908,7 @@ def host_checks(tally):
     """Each line of check.sh's output is a test: "ok NAME" or "not ok NAME", behind what it has to say."""
     begin = last = time.monotonic()
     seen, block = 0, []
-    with subprocess.Popen([SCRIPTS / "check.sh"], text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as process:
+    with running([SCRIPTS / "check.sh"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         for line in map(str.rstrip, process.stdout):
             end = re.match(r"(not )?ok (.*)", line)
             if not end:
@@ -977,7 +1012,7 @@ def compare(runs, times):
 
 def main():
     args = argparse.ArgumentParser(usage=__doc__)
-    args.add_argument("--lane", action="append")
+    args.add_argument("--lane", action="append", choices=("amd", "intel", "arm64"))
     args.add_argument("--run", action="append", help="a run by its name")
     args.add_argument("--only", choices=("kunit", "selftests", "host"))
     args.add_argument("--tests", default="")
@@ -991,6 +1026,8 @@ def main():
     args.add_argument("--soak", type=int, metavar="MINUTES")
     args = args.parse_args()
     unmodified = args.baseline
+    if unmodified and (args.tests or args.only):
+        sys.exit("test.py: --baseline writes all that is recorded of a run: leave --tests and --only out, or take --run")
     brief = not (args.all or args.tests or unmodified)
     runs = RACES if args.races else SOAK if args.soak is not None else AT_COMMITS if args.at else RUNS
     if args.compare or args.baseline or args.run:
@@ -1009,10 +1046,11 @@ def main():
         if args.soak < 1 or not runs:
             sys.exit("test.py: --soak takes a number of minutes, and a run that soaks: amd-soak, arm64-soak")
         return soak(runs, args.soak)
-    if args.only == "host":
-        runs = []
     if args.only == "kunit":
         runs = [r for r in runs if r.kunit]
+    configs = dict.fromkeys(r.config for r in (RUNS if args.only == "host" else runs))
+    if args.only == "host":
+        runs = []
     tally = Tally()
     wanted = {}
     asked = args.tests.split()
@@ -1041,7 +1079,7 @@ def main():
         # Lanes run beside the builds of the next ones. Two at a time: there may be two cores.
         with ThreadPoolExecutor(2) as pool:
             boots = []
-            for config in dict.fromkeys(r.config for r in runs):
+            for config in configs:
                 script("kernel.sh", config, *(["base"] if unmodified else []))
                 script("selftests.sh", config.partition("-")[0])
                 boots += [pool.submit(go, r) for r in runs if r.config == config]
@@ -1073,4 +1111,7 @@ def main():
 
 
 if __name__ == "__main__":
+    for each in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, end)
     sys.exit(main())
