@@ -190,7 +190,10 @@ fetch_std() {
 	local dir=$CACHE/tools/rust-arm64 suites=$codename version
 	[ -z "$(debian_site -F security || true)" ] || suites+=" $codename-security"
 	version=$(std_version) || return
-	unpack_into "$dir.part" "$suites" arm64 -- download "$std=$version" || return
+	unpack_into "$dir.part" "$suites" arm64 -- download "$std=$version" || {
+		echo "error: the mirror gives no $std $version for arm64: if it has a newer one, upgrade rustc to that"
+		return 1
+	}
 	echo "$version" >"$dir.part/whole"
 	rm -rf "$dir"
 	mv "$dir.part" "$dir"
@@ -278,8 +281,9 @@ fetch() {
 check_kdir
 have_gb=$(($(df -Pk "$CACHE" | awk 'NR == 2 { print $4 }') / 1048576))
 used_gb=$(($(du -sk "$CACHE" 2>/dev/null | cut -f 1) / 1048576))
-[ $((have_gb + used_gb)) -ge $need_gb ] ||
-	die "no disk space: $CACHE needs $need_gb GB, has $have_gb GB; free some, or set XDG_CACHE_HOME"
+# What is there already may have to be built again.
+{ [ $have_gb -ge 1 ] && [ $((have_gb + used_gb)) -ge $need_gb ]; } ||
+	die "no disk space: $CACHE needs $need_gb GB, has $used_gb, and $have_gb GB are free; free some, or set XDG_CACHE_HOME"
 
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	wanted=$(missing "$packages")
