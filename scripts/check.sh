@@ -269,7 +269,8 @@ must_fail() {
 }
 
 posted() {
-	{ find series/2-rust scripts/{post,series}.py scripts/{try-post,common}.sh -type f | sort | xargs cat && b4 --version; } |
+	{ find series/2-rust scripts/{post,series}.py scripts/{try-post,common}.sh -type f | sort | xargs cat &&
+		b4 --version; } |
 		once scripts/try-post.sh
 }
 

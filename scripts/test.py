@@ -790,8 +790,8 @@ class Tally:
                     want = verdict
                 same_host = not known or whole and run.said[:1] == run.recorded_said()[:1]
                 self.add(run.name, name, verdict, want, reason, run.output[name], same_host)
-        tried = [*wanted, *run.tried, *["soak"] * run.soaks, *["vendor_module_reload"] * run.reloads] if wanted and whole else []
-        for name in expected.keys() - run.results.keys():
+        tried = [*wanted, *run.tried, *["soak"] * run.soaks, *["vendor_module_reload"] * run.reloads]
+        for name in expected.keys() - run.results.keys() if wanted and whole else ():
             if name.partition(":")[0] in tried and not any(fnmatch(x, name) for x in run.results):
                 self.add(run.name, name, "did not run", expected[name][0])
 
