@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Find every place where KVM asks what a guest may use, and write the table for Documentation.
 
-usage: audit.py TREE            write Documentation/virt/kvm/x86/guest-caps-audit.rst
+usage: audit.py TREE            write Documentation/guest-caps-audit.rst
        audit.py TREE --check    only tell whether it is what the kernel in TREE has
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 TABLES = HERE / "arch/x86/kvm/caps/tables"
-OUT = HERE / "Documentation/virt/kvm/x86/guest-caps-audit.rst"
+OUT = HERE / "Documentation/guest-caps-audit.rst"
 
 CAP = "guest_cpu_cap_has"
 # What reads guest CPUID's entries, and what of them; "{}" stands for the arguments but the vCPU.

@@ -5,7 +5,7 @@
 usage: map.py [--terminal] [--svg FILE] [--host FILE]
        map.py --check    only tell whether Documentation's drawing is that of the table
 
-With neither --terminal nor --svg, show it and write Documentation/virt/kvm/arm/id-reg-limits.svg;
+With neither --terminal nor --svg, show it and write Documentation/id-reg-limits.svg;
 with --host, out/id-reg-limits.svg. A host's FILE is a dump of guestcaps, or has lines
 "REGISTER HEX"; all else in it is skipped. Registers that it does not have are zero.
 """
@@ -24,7 +24,7 @@ from xml.sax.saxutils import escape
 from common import PLACE
 
 HERE = Path(__file__).resolve().parent.parent
-OUT = HERE / "Documentation/virt/kvm/arm/id-reg-limits.svg"
+OUT = HERE / "Documentation/id-reg-limits.svg"
 OUT_HOST = HERE / "out/id-reg-limits.svg"
 LAB = PLACE["LAB"]
 RUSTC = os.environ["RUSTC"]
