@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The KUnit suites of the architecture's core in a module, see Kbuild.
+//! The KUnit suites of the architecture's core in a module, see Kbuild: the core without its boundary
+//! with C.
 
-// Who calls the core, its boundary with C, is not here.
 #![allow(dead_code)]
 // The x86 core's paths begin at the root of its crate, which is here.
 #![allow(unused_imports)]
@@ -13,9 +13,43 @@ use kernel::{
     prelude::*, //
 };
 
-#[cfg_attr(CONFIG_ARM64, path = "arch/arm64/kvm/idregs/idregs.rs")]
-#[cfg_attr(CONFIG_X86_64, path = "arch/x86/kvm/caps/caps.rs")]
-mod core_of_kvm;
+#[cfg(CONFIG_X86_64)]
+#[path = "arch/x86/kvm/caps"]
+mod core_of_kvm {
+    pub(crate) mod c;
+    pub(crate) mod cpuid;
+    pub(crate) mod facts;
+    pub(crate) mod guest;
+    pub(crate) mod host;
+    pub(crate) mod leaves;
+    pub(crate) mod query;
+    pub(crate) mod runtime;
+    pub(crate) mod tables;
+    mod tests;
+    pub(crate) mod view;
+    pub(crate) mod xstate;
+}
+
+#[cfg(CONFIG_ARM64)]
+#[path = "arch/arm64/kvm/idregs"]
+mod core_of_kvm {
+    use super::{
+        cpufeature,
+        impl_flags, //
+    };
+
+    mod c;
+    mod check;
+    mod facts;
+    mod limits;
+    mod needs;
+    mod policy;
+    mod query;
+    mod row;
+    mod tests;
+    mod view;
+    mod vm;
+}
 use core_of_kvm::*;
 
 module! {

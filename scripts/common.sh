@@ -161,6 +161,12 @@ fragments_of() {
 	done
 }
 
+# is_to_come TREE OPTION - whether it is the series that bring an option, and the tree hasn't it yet.
+is_to_come() {
+	git -C "$1/linux" grep -qx "config ${2#CONFIG_}" guestcaps -- 'arch/*/kvm/Kconfig' &&
+		! git -C "$1/linux" grep -qx "config ${2#CONFIG_}" HEAD -- 'arch/*/kvm/Kconfig'
+}
+
 # configure TREE CONFIG [OPTION] - make its .config, unless it has that already, in the folder
 # TREE/build/CONFIG; OPTION is one more. What the lab asks for has to be in there.
 configure() {
@@ -178,7 +184,7 @@ configure() {
 	while read -r line; do
 		grep -qxF -e "$line" -e "# ${line%=n} is not set" "$build/.config" ||
 			[ "$(tac "$build/fragment.new" | grep -m 1 "^${line%%=*}=")" != "$line" ] ||
-			[ "${line##*=}" = n ] || missing="$missing $line"
+			[ "${line##*=}" = n ] || is_to_come "$1" "${line%%=*}" || missing="$missing $line"
 	done < <(printf '%s\n' "${fragments[@]}" | grep -F "$ROOT/" | xargs cat | grep ^CONFIG_)
 	[ -z "$missing" ] || die "error: the kernel's configuration lacks$missing"
 	mv "$build/fragment.new" "$build/fragment"

@@ -24,10 +24,11 @@ import fuzz
 from fuzz import Error, run
 
 OUT = fuzz.LAB / "build/examples"
-# A core's root, and what is copied to be edited.
+# A core's root, what is copied to be edited, and the option that builds its suites.
 CORES = {
-    "x86": ("arch/x86/kvm/caps/caps.rs", ["arch/x86/kvm", "arch/x86/tools"]),
-    "arm64": ("arch/arm64/kvm/idregs/idregs.rs", ["arch/arm64/kvm", "arch/arm64/tools"]),
+    "x86": ("arch/x86/kvm/caps/caps.rs", ["arch/x86/kvm", "arch/x86/tools"], "CONFIG_KVM_CAPS_KUNIT_TEST"),
+    "arm64": ("arch/arm64/kvm/idregs/idregs.rs", ["arch/arm64/kvm", "arch/arm64/tools"],
+              "CONFIG_KVM_IDREGS_KUNIT_TEST"),
 }
 BLOCK = re.compile(r"^\.\. code-block:: diff\n +:name: (\S+)\n\n((?:(?: .*)?\n)+)", re.M)
 
@@ -61,7 +62,7 @@ def is_test(path):
 
 def core_of(paths):
     """The architecture whose core a diff is for, if any."""
-    folders = {arch: os.path.dirname(root) for arch, (root, _) in CORES.items()}
+    folders = {arch: os.path.dirname(root) for arch, (root, *_) in CORES.items()}
     return next((arch for arch, folder in folders.items() if any(path.startswith(folder) for path in paths)), None)
 
 
@@ -74,6 +75,9 @@ def copy(out, arch, paths):
         if not (out / path).exists():
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(fuzz.of((fuzz.HERE, fuzz.LINUX), path), out / path)
+    # Programs have no boundary with C.
+    root = out / CORES[arch][0]
+    root.write_text(re.sub(r"(#\[.*\]\n)*.*\bmod ffi;\n", "", root.read_text()))
     return out
 
 
@@ -99,8 +103,8 @@ def suites(arch, tree):
         fuzz.build_crate(out, out / "facts.rs", "--cfg", "arm64")
     said = subprocess.run(
         [fuzz.RUSTC, "--test", "--edition", "2021", "-Aunused", "-Aunexpected_cfgs", "-L", out,
-         "--extern", f"kernel={out / 'libkernel.rlib'}", "--cfg", "guestcaps_kunit", "--cfg",
-         'CONFIG_KUNIT="y"', "-o", out / "suites", tree / root],
+         "--extern", f"kernel={out / 'libkernel.rlib'}", "--cfg", "MODULE", "--cfg",
+         'CONFIG_KUNIT="y"', "--cfg", CORES[arch][2], "-o", out / "suites", tree / root],
         capture_output=True, text=True, check=False)
     if said.returncode:
         return "".join(re.findall(r"^error.*\n(?:.*\n){1,8}?(?=\n)", said.stderr, re.M)) or said.stderr

@@ -29,12 +29,14 @@ int kvm_guest_caps(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_guest_caps
 	const struct kvm_guest_caps *args = &query.args;
 	int ret;
 
+	BUILD_BUG_ON(sizeof(struct kvm_guest_cap) != KVM_GUEST_CAP_SIZE_VER0);
+
 	if (copy_from_user(&query.args, uargs, sizeof(*args)))
 		return -EFAULT;
 	if (vcpu ? args->op != KVM_GUEST_CAPS_READ : args->op >= KVM_GUEST_CAPS_READ)
 		return -EINVAL;
 	if (args->flags || memchr_inv(args->reserved, 0, sizeof(args->reserved)) ||
-	    args->cap_size < sizeof(struct kvm_guest_cap) || args->cap_size > PAGE_SIZE ||
+	    args->cap_size < KVM_GUEST_CAP_SIZE_VER0 || args->cap_size > PAGE_SIZE ||
 	    args->nr_asked > KVM_GUEST_CAPS_MAX_ASKED)
 		return -EINVAL;
 	if (args->op != KVM_GUEST_CAPS_CHECK && (args->nr_asked || args->asked))

@@ -95,7 +95,7 @@ struct kvm_vendor_snapshot {
 
 /* What decides what KVM supports on a host. */
 struct kvm_caps_snapshot {
-	const u32 *kernel;		/* boot_cpu_data.x86_capability */
+	const u32 *kernel;		/* a copy of boot_cpu_data.x86_capability */
 	const u32 *cpu;			/* CPUID, in the registers that words mirror */
 	const struct kvm_vendor_snapshot *vendor;
 	u64 xss;			/* components that the kernel and KVM know */
@@ -139,7 +139,7 @@ struct kvm_cpuid_runtime {
 /* What KVM looks at to make something of guest CPUID. */
 struct kvm_caps_context {
 	const u32 *kvm;			/* what KVM supports, kvm_cpu_caps */
-	const u32 *kernel;		/* boot_cpu_data.x86_capability */
+	const u32 *kernel;		/* a copy of boot_cpu_data.x86_capability */
 	const struct kvm_cpuid_runtime *runtime;
 	const struct kvm_xstate_sizes *sizes;
 	u64 xcr0;			/* components that KVM supports */
@@ -187,13 +187,13 @@ void kvm_cpuid_update(u32 *caps, struct kvm_cpuid_table *table,
 		      const struct kvm_cpuid_runtime *runtime,
 		      const struct kvm_xstate_sizes *sizes);
 
-/* The bits of CR4 that a CPU with such an x86_capability leaves reserved. */
+/* The bits of CR4 that a CPU with such an x86_capability leaves reserved; that may change. */
 u64 kvm_cr4_reserved_bits(const u32 *words);
 
 /* The bits of CR4 whose features entries ask for, whether or not a vCPU may use them. */
 u64 kvm_cpuid_cr4_bits(const struct kvm_cpuid_table *table);
 
-/* The bits of EFER that KVM supports. */
+/* The bits of EFER that KVM supports; @kernel may change. */
 u64 kvm_efer_supported_bits(const u32 *kvm, const u32 *kernel);
 
 /* The words that entries ask for; zero where KVM asks for no feature. */
@@ -202,7 +202,7 @@ void kvm_cpuid_words(u32 *asked, const struct kvm_cpuid_table *table);
 /* A vCPU's capabilities, and where they come from. */
 struct kvm_caps_view {
 	const u32 *kvm;			/* what KVM supports */
-	const u32 *kernel;		/* boot_cpu_data.x86_capability */
+	const u32 *kernel;		/* a copy of boot_cpu_data.x86_capability */
 	const u32 *cpu;			/* CPUID, in the registers that words mirror */
 	const u32 *asked;		/* what guest CPUID asks for */
 	const u32 *caps;		/* what the vCPU may use */
@@ -239,14 +239,18 @@ unsigned int kvm_caps_list(struct kvm_guest_cap *caps, const struct kvm_caps_vie
 			   const u32 *bounds, unsigned int *word, bool all);
 
 /* What the massage has changed in the next entry, from *position on, that it has changed. */
-unsigned int kvm_caps_adjusted(struct kvm_guest_cap *caps, const struct kvm_cpuid_entry2 *before,
+unsigned int kvm_caps_adjusted(struct kvm_guest_cap *caps, const struct kvm_caps_view *view,
+			       const struct kvm_cpuid_entry2 *before,
 			       const struct kvm_cpuid_table *after, unsigned int *position);
 
 /* What kvm_cpuid_derive() would refuse: it will no longer. */
 unsigned int kvm_caps_mended(struct kvm_guest_cap *caps, struct kvm_cpuid_table *table);
 
-/* Components that userspace is not permitted to use. */
-unsigned int kvm_caps_forbidden(struct kvm_guest_cap *caps, u64 components);
+/*
+ * Components of XCR0 that are asked for, and that userspace is not permitted to use, with
+ * those that the kernel has turned on, and those that KVM supports.
+ */
+unsigned int kvm_caps_forbidden(struct kvm_guest_cap *caps, u64 asked, u64 kernel, u64 kvm);
 
 /* What of SGX's leaf the kernel knows; macros of enumerators are nothing to bindgen. */
 enum {
@@ -267,7 +271,7 @@ struct kvm_leaves_snapshot {
 
 struct kvm_leaves_context {
 	const u32 *kvm;			/* what KVM supports, kvm_cpu_caps */
-	const u32 *kernel;		/* boot_cpu_data.x86_capability */
+	const u32 *kernel;		/* a copy of boot_cpu_data.x86_capability */
 	const struct kvm_xstate_sizes *sizes;
 	const struct kvm_leaves_snapshot *snapshot;
 	bool tdp_enabled;

@@ -54,6 +54,12 @@ function print_bits(register, module, source, nr, name, bit,	i) {
 	print "}"
 }
 
+function bit_number(what, number) {
+	if (number !~ /^[0-9]+$/ || number > 63)
+		fatal("cannot read " what ", its bit is " number)
+	return number + 0
+}
+
 function add_feature(name, w, bit) {
 	if (bit > 31)
 		fatal("feature " name " has bit " bit)
@@ -123,20 +129,24 @@ line ~ /^[ \t]*KVM_X86_TRANSLATE_FEATURE\([A-Z0-9_]+\);/ {
 }
 
 # #define X86_CR4_FOO_BIT	bit
-line ~ /^#define[ \t]+X86_CR4_[A-Z0-9_]+_BIT[ \t]+[0-9]+/ {
-	name = $2
+line ~ /^#[ \t]*define[ \t]+X86_CR4_[A-Z0-9_]+_BIT[ \t]/ {
+	sub(/^#[ \t]*define[ \t]+/, "", line)
+	split(line, part, /[ \t]+/)
+	name = part[1]
 	gsub(/^X86_CR4_|_BIT$/, "", name)
 	cr4[nr_cr4++] = name
-	cr4_bit[name] = $3 + 0
+	cr4_bit[name] = bit_number(part[1], part[2])
 	next
 }
 
 # #define _EFER_FOO		bit
-line ~ /^#define[ \t]+_EFER_[A-Z0-9_]+[ \t]+[0-9]+/ {
-	name = $2
+line ~ /^#[ \t]*define[ \t]+_EFER_[A-Z0-9_]+[ \t]/ {
+	sub(/^#[ \t]*define[ \t]+/, "", line)
+	split(line, part, /[ \t]+/)
+	name = part[1]
 	sub(/^_EFER_/, "", name)
 	efer[nr_efer++] = name
-	efer_bit[name] = $3 + 0
+	efer_bit[name] = bit_number(part[1], part[2])
 	next
 }
 
@@ -169,7 +179,8 @@ line ~ /^[ \t]+\[CPUID_[A-Z0-9_]+\][ \t]*=[ \t]*\{/ {
 # 0x7, 0, ecx, 21:17, short_name, long description
 line ~ /^[ \t]*0x[0-9a-f]+,/ {
 	gsub(/[ \t]/, "", line)
-	split(line, part, ",")
+	if (split(line, part, ",") < 5 || part[4] !~ /^[0-9]+(:[0-9]+)?$/ || part[5] == "")
+		fatal("cannot read " $0)
 	place = hex(part[1]) "," part[2] "," part[3]
 	if (place in word_at) {
 		first = last = part[4]
@@ -179,6 +190,8 @@ line ~ /^[ \t]*0x[0-9a-f]+,/ {
 	}
 	next
 }
+
+FILENAME ~ /\.csv$/ && line !~ /^[ \t]*(#|$)/ { fatal("cannot read " $0) }
 
 END {
 	if (failed)

@@ -67,7 +67,8 @@ static inline void guest_caps_test_requests(int vm_fd, int vcpu_fd, struct kvm_g
 	WITH("a list of what is asked", EINVAL, op, KVM_GUEST_CAPS_LIST);
 	WITH("flags", EINVAL, flags, 1);
 	WITH("reserved words", EINVAL, reserved[8], 1);
-	WITH("short records", EINVAL, cap_size, sizeof(*caps) - 1);
+	WITH("short records", EINVAL, cap_size, KVM_GUEST_CAP_SIZE_VER0 - 1);
+	WITH("records of the first version", 0, cap_size, KVM_GUEST_CAP_SIZE_VER0);
 	WITH("long records", EINVAL, cap_size, getpagesize() + 1);
 	WITH("too many", EINVAL, nr_asked, KVM_GUEST_CAPS_MAX_ASKED + 1);
 	WITH("far too many", EINVAL, nr_asked, -1);

@@ -79,12 +79,26 @@ static bool is_bit(const struct kvm_guest_cap *cap, u32 function, u32 bit)
 	return cap->id == KVM_GUEST_CAP_CPUID(function, 0) && cap->lsb == bit;
 }
 
+/* Whether a record says what the host's CPU has; OSXSAVE is what the kernel made of CR4 meanwhile. */
+static bool is_of_host(const struct kvm_guest_cap *cap)
+{
+	struct kvm_cpuid_entry2 host;
+	u32 function = cap->id >> 32;
+	u32 last = 0;
+
+	if (function >> 16 == 0 || function >> 16 == 0x8000 || function >> 16 == 0xc000)
+		__cpuid(function & 0xffff0000, 0, &last, &host.ebx, &host.ecx, &host.edx);
+	memset(&host, 0, sizeof(host));
+	if (cap->width == 1 && function <= last)
+		__cpuid(function, cap->id, &host.eax, &host.ebx, &host.ecx, &host.edx);
+	return cap->host == get(&host, cap) || (function == 1 && cap->lsb == 64 + 27);
+}
+
 static void check_listed(const struct kvm_guest_cap *cap, struct kvm_cpuid2 *supported,
 			 struct kvm_cpuid2 *emulated)
 {
-	struct kvm_cpuid_entry2 host, *e;
+	struct kvm_cpuid_entry2 *e;
 	u32 function = cap->id >> 32;
-	u32 last = 0;
 
 	TEST_ASSERT(cap->width == 1 && cap->lsb < 128 && cap->rule <= KVM_GUEST_CAP_LOWER_SAFE &&
 		    cap->why <= KVM_GUEST_CAP_LACKING && cap->verdict == KVM_GUEST_CAP_TAKEN &&
@@ -93,14 +107,8 @@ static void check_listed(const struct kvm_guest_cap *cap, struct kvm_cpuid2 *sup
 		    cap->possible == (BIT(cap->lowest) | BIT(cap->highest)),
 		    "%llx[%u] makes no sense", cap->id, cap->lsb);
 
-	if (function >> 16 == 0 || function >> 16 == 0x8000 || function >> 16 == 0xc000)
-		__cpuid(function & 0xffff0000, 0, &last, &host.ebx, &host.ecx, &host.edx);
-	memset(&host, 0, sizeof(host));
-	if (function <= last)
-		__cpuid(function, cap->id, &host.eax, &host.ebx, &host.ecx, &host.edx);
-	/* OSXSAVE is what the kernel made of CR4 meanwhile. */
-	TEST_ASSERT(cap->host == get(&host, cap) || is_bit(cap, 1, 64 + 27),
-		    "%llx[%u]: the host's is %llu", cap->id, cap->lsb, cap->host);
+	TEST_ASSERT(is_of_host(cap), "%llx[%u]: the host's isn't %llu", cap->id, cap->lsb,
+		    cap->host);
 
 	/* KVM may support a feature of a leaf that is behind the host's last. */
 	e = entry(supported, cap->id);
@@ -200,6 +208,25 @@ static void test_list(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 	free(emulated);
 }
 
+/* A permission helps where KVM supports the component, and only there. */
+static void check_forbidden(struct kvm_vm *vm, const struct kvm_guest_cap *cap)
+{
+	u64 supported = 0;
+	bool is_there;
+
+	__kvm_device_attr_get(vm->kvm_fd, 0, KVM_X86_XCOMP_GUEST_SUPP, &supported);
+	is_there = supported & BIT(cap->lsb);
+	TEST_ASSERT(cap->id == KVM_GUEST_CAP_CPUID(0xd, 0) && BIT(cap->lsb) == XTILE_DATA,
+		    "%llx[%u] takes no permission", cap->id, cap->lsb);
+	TEST_ASSERT(cap->rule == (is_there ? KVM_GUEST_CAP_LOWER_SAFE : KVM_GUEST_CAP_ABSENT) &&
+		    cap->flags == (is_there ? KVM_GUEST_CAP_WRITABLE | KVM_GUEST_CAP_SUPPORTED :
+					      0) &&
+		    cap->highest == is_there && cap->possible == (is_there ? 3 : 1) &&
+		    (is_there || (cap->why >= KVM_GUEST_CAP_NO_CPU &&
+				  cap->why <= KVM_GUEST_CAP_NO_KVM)),
+		    "the component is %s", is_there ? "there" : "not there");
+}
+
 /* CR4's bits follow from what the vCPU may use. */
 static void check_effects(struct kvm_vcpu *vcpu, u32 nr)
 {
@@ -247,6 +274,8 @@ static void test_table(int vm_fd, struct kvm_vcpu *vcpu)
 			error = EINVAL;
 		else if (caps[n].verdict == KVM_GUEST_CAP_FORBIDDEN && !error)
 			error = EPERM;
+		if (caps[n].verdict == KVM_GUEST_CAP_FORBIDDEN)
+			check_forbidden(vcpu->vm, &caps[n]);
 	}
 	set(vcpu, table, error);
 
@@ -273,6 +302,8 @@ static void test_table(int vm_fd, struct kvm_vcpu *vcpu)
 		e = entry(table, cap->id);
 		TEST_ASSERT(e && get(e, cap) == cap->asked && cap->asked != cap->value,
 			    "%llx[%u] isn't asked", cap->id, cap->lsb);
+		TEST_ASSERT(is_of_host(cap), "%llx[%u]: the host's isn't %llu", cap->id, cap->lsb,
+			    cap->host);
 		put(e, cap, cap->value);
 	}
 	got->nent = MAX_ENTRIES;

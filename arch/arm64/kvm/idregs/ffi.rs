@@ -544,7 +544,7 @@ pub(crate) unsafe extern "C" fn kvm_idreg_blames(
 }
 
 /// What C knows besides, for tests: cpufeature's safe values.
-#[cfg(CONFIG_KUNIT = "y")]
+#[cfg(CONFIG_KVM_IDREGS_KUNIT_TEST)]
 pub(super) mod kunit {
     use super::{
         super::cpufeature::Encoding,

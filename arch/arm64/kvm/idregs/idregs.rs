@@ -10,8 +10,6 @@
 //! C header: [`arch/arm64/kvm/idregs.h`](srctree/arch/arm64/kvm/idregs.h)
 
 #![deny(unsafe_code)]
-// A module of tests has no callers in C.
-#![cfg_attr(guestcaps_kunit, allow(dead_code))]
 
 use kernel::{
     cpufeature,
@@ -21,7 +19,6 @@ use kernel::{
 mod c;
 mod check;
 mod facts;
-#[cfg(not(guestcaps_kunit))]
 #[expect(unsafe_code)]
 mod ffi;
 mod limits;
@@ -29,7 +26,7 @@ mod needs;
 mod policy;
 mod query;
 mod row;
-#[cfg(CONFIG_KUNIT = "y")]
+#[cfg(CONFIG_KVM_IDREGS_KUNIT_TEST)]
 mod tests;
 mod view;
 mod vm;

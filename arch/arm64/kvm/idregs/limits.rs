@@ -16,7 +16,8 @@
 //! - `force(V, CLASS)`: the value, whatever the host has.
 //! - `denied("why")`: not implemented.
 //! - `untrappable("why")`: denied or lowered it is usable all the same, as DataPath and own!() are
-//!   without a word.
+//!   without a word, and Trapped without FEAT_FGT; `untrappable_below(V, "why")` where the host has
+//!   less than that of `ID_AA64MMFR0_EL1.FGT`.
 //! - `res0()`: reserved bits that are published as writable.
 //! - `when(C)`: only on a condition.
 //! - `raise_when(C)`: the limit itself on a condition, even if the host has less.
@@ -44,7 +45,10 @@
 //! `REGISTER is unknown`: cpufeature does not have it.
 
 use super::{
-    cpufeature,
+    cpufeature::{
+        self,
+        ID_AA64MMFR0_EL1::FGT, //
+    },
     facts::{
         host,
         kernel,
@@ -160,11 +164,20 @@ const TIMER: Class =
 /// Breakpoints and watchpoints.
 const DEBUG: Class = state!(MDSCR_EL1).and(mirrored("trap_dbg_wb_reg"));
 
+/// Which VMs are told of what SVE has besides.
+const HAS_ZFR0: Condition = vm(SVE).and(not(vm(PROTECTED)));
+
 /// Why no guest can be kept from a part of floating point.
 const FPEN_ALL: &str = "CPTR_EL2.FPEN traps all of it, or nothing";
 
 /// Why no guest can be kept from what the CPU's debug registers can do.
 const DEBUG_OWN: &str = "a guest that debugs owns the CPU's registers: MDCR_EL2.TDA is clear then";
+
+/// Why no guest can be kept from a bit of `TCR_EL1` without FEAT_FGT.
+const TVM: &str = "without FEAT_FGT, HCR_EL2.TVM would trap all of a guest's memory management";
+
+/// Why no guest can be kept from a part of pointer authentication.
+const API_ALL: &str = "HCR_EL2.API traps all of it, or nothing";
 
 /// Why no guest can be kept from what the CPU can walk.
 const TCR_VALUE: &str = "a value of TCR_EL1, which is the guest's";
@@ -473,14 +486,15 @@ const TABLE: &[Limits] = limits! {
     }
     ID_AA64PFR1_EL1 {
         PFAR:           denied("PFAR_EL1 is not switched")
-                        .untrappable("without FEAT_FGT2 there is but SCR_EL3.PFAREn");
+                        .untrappable_below(FGT::FGT2, "SCR_EL3.PFAREn is EL3's");
         DF2:            up_to(IMP, enables!(HCRX_EL2: SCTLR2En).and(state!(SCTLR2_EL1))
                               .and(mirrored("effective_sctlr2_nmea")))
                         .needs(&[need!(IMP: ID_AA64MMFR3_EL1.SCTLRX, IMP),
                                  need!(IMP: ID_AA64PFR0_EL1.RAS, V1P1),
                                  need!(IMP: ID_AA64MMFR1_EL1.HCX, IMP).when(vm(EL2))])
                         .unprotected();
-        MTEX:           denied("canonical and unchecked tags are not looked after");
+        MTEX:           denied("canonical and unchecked tags are not looked after")
+                        .untrappable_below(FGT::IMP, TVM);
         THE:            denied("RCWMASK_EL1 and RCWSMASK_EL1 are not switched")
                         .untrappable("its atomics have no trap");
         GCS:            denied("the stack pointers and their controls are not switched");
@@ -692,11 +706,11 @@ const TABLE: &[Limits] = limits! {
         XS:             up_to(IMP, Trapped).unprotected()
                         .untrappable("DSB nXS has no trap, and TLBI nXS is trapped with all TLBI");
         I8MM:           up_to(IMP, DataPath)
-                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.I8MM, IMP).when(vm(SVE))]);
+                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.I8MM, IMP).when(HAS_ZFR0)]);
         DGH:            up_to(IMP, DataPath);
         BF16:           up_to(EBF16, DataPath)
-                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.BF16, IMP).when(vm(SVE)),
-                                 need!(EBF16: ID_AA64ZFR0_EL1.BF16, EBF16).when(vm(SVE))]);
+                        .needs(&[need!(IMP: ID_AA64ZFR0_EL1.BF16, IMP).when(HAS_ZFR0),
+                                 need!(EBF16: ID_AA64ZFR0_EL1.BF16, EBF16).when(HAS_ZFR0)]);
         SPECRES:        up_to(COSP_RCTX, Trapped).nested(up_to(NI, Trapped));
         SB:             up_to(IMP, DataPath);
         FRINTTS:        up_to(IMP, DataPath);
@@ -708,9 +722,11 @@ const TABLE: &[Limits] = limits! {
         JSCVT:          up_to(IMP, DataPath);
         // HCRX_EL2.PACMEn is never set, so FEAT_PAuth_LR is half there at most.
         API:            up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
-                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)));
+                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)))
+                        .untrappable(API_ALL);
         APA:            up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
-                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)));
+                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)))
+                        .untrappable(API_ALL);
         DPB:            up_to(DPB2, Trapped);
     }
     ID_AA64ISAR2_EL1 {
@@ -731,7 +747,8 @@ const TABLE: &[Limits] = limits! {
                               .and(mirrored("kvm_hyp_handle_mops"))).unprotected();
         // As ID_AA64ISAR1_EL1.API.
         APA3:           up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
-                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)));
+                        .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)))
+                        .untrappable(API_ALL);
         GPA3:           up_to(IMP, PAUTH_GENERIC).when(vm(PTRAUTH)).fixed();
         RPRES:          up_to(IMP, DataPath)
                         .needs(&[need!(IMP: ID_AA64MMFR1_EL1.AFP, IMP)]).unprotected();
@@ -785,7 +802,8 @@ const TABLE: &[Limits] = limits! {
         BIGENDEL0:      up_to(IMP, own!(SCTLR_EL1));
         SNSMEM:         up_to(IMP, Inert).nested(up_to(NI, Inert));
         BIGEND:         up_to(IMP, own!(SCTLR_EL1));
-        ASIDBITS:       up_to(_16, own!(TCR_EL1)).nested(up_to(_16, own!(TCR_EL1)).fixed());
+        ASIDBITS:       up_to(_16, state!(TCR_EL1)).nested(up_to(_16, state!(TCR_EL1)).fixed())
+                        .untrappable_below(FGT::IMP, TVM);
         // 56 bits need descriptors of 128 bits.
         PARANGE:        up_to(_52, own!(TCR_EL1)).cuts().nested(up_to(_48, STAGE_1))
                         .protected(at_most(_40));
@@ -812,17 +830,18 @@ const TABLE: &[Limits] = limits! {
                                  mirror!(PAN2: ID_MMFR3_EL1.PAN, PAN2)]);
         LO:             up_to(IMP, enables!(HCR_EL2: TLOR).and(mirrored("trap_loregion")))
                         .unprotected();
-        HPDS:           up_to(HPDS2, state!(TCR_EL1))
+        HPDS:           up_to(HPDS2, state!(TCR_EL1)).untrappable_below(FGT::IMP, TVM)
                         .needs(&[mirror!(HPDS2: ID_MMFR4_EL1.HPDS, HPDS2)]);
         VH:             up_to(IMP, Inert)
                         .nested(up_to(IMP, state!(HCR_EL2)).force_when(vm(E2H0), NI).fixed())
                         .unprotected();
         VMIDBits:       up_to(_16, Inert).nested(up_to(_16, STAGE_2).fixed());
         HAFDBS:         up_to(HDBSS, state!(TCR_EL1, TCR2_EL1)).nested(up_to(AF, STAGE_1))
+                        .untrappable_below(FGT::IMP, TVM)
                         .needs(&[need!(HAFT: ID_AA64MMFR3_EL1.TCRX, IMP)]).protected(at_most(DBM));
     }
     ID_AA64MMFR2_EL1 {
-        E0PD:           up_to(IMP, state!(TCR_EL1));
+        E0PD:           up_to(IMP, state!(TCR_EL1)).untrappable_below(FGT::IMP, TVM);
         EVT:            up_to(TTLBxS, Inert).nested(up_to(TTLBxS, state!(HCR_EL2)).fixed())
                         .unprotected();
         BBM:            up_to(_3, DataPath).nested(up_to(_0, DataPath)).protected(at_most(_2));
@@ -831,7 +850,8 @@ const TABLE: &[Limits] = limits! {
         FWB:            up_to(IMP, Inert).nested(up_to(IMP, state!(HCR_EL2)).fixed()).unprotected();
         IDS:            up_to(EL3, mirrored("triage_sysreg_trap"))
                         .nested(up_to(EL3, mirrored("triage_sysreg_trap")).fixed())
-                        .protected(at_most(IMP));
+                        .protected(at_most(IMP))
+                        .untrappable("what EL0 reads goes to EL1, and not to KVM");
         AT:             up_to(IMP, own!(SCTLR_EL1));
         ST:             up_to(_48_47, own!(TCR_EL1)).nested(up_to(_39, STAGE_1)).unprotected()
                         .untrappable(TCR_VALUE);
@@ -897,7 +917,8 @@ const TABLE: &[Limits] = limits! {
         PoPS:           denied("its cache maintenance is not looked after");
     }
     CTR_EL0 {
-        TminLine:       denied("cpufeature keeps no system-wide safe value of it");
+        TminLine:       denied("cpufeature keeps no system-wide safe value of it")
+                        .untrappable("CTR_EL0 isn't trapped where all else of it is the host's");
         DIC:            up_to(1, CACHES);
         IDC:            up_to(1, CACHES);
         // A larger granule promises less: nothing bounds them.

@@ -247,6 +247,14 @@ pub(crate) struct Bound {
     pub(crate) once: Option<Once>,
 }
 
+/// Why KVM can't keep VMs from something.
+#[derive(Clone, Copy)]
+pub(crate) struct Untrappable {
+    pub(crate) why: &'static str,
+    /// The least `ID_AA64MMFR0_EL1.FGT` of a host where KVM can; none does, if there is none.
+    pub(crate) fgt: Option<u64>,
+}
+
 /// All that KVM says of a field. Values are numbers of the field's own, not yet in their place.
 #[derive(Clone, Copy)]
 pub(crate) struct Policy {
@@ -265,7 +273,7 @@ pub(crate) struct Policy {
     /// What it implies of other fields.
     pub(crate) needs: &'static [Need],
     /// Why VMs can use it all the same where it is denied, or where userspace asked for less.
-    pub(crate) untrappable: Option<&'static str>,
+    pub(crate) untrappable: Option<Untrappable>,
 }
 
 /// A value of a field that KVM has something to say about: none has more than eight bits.
@@ -361,7 +369,16 @@ impl Policy {
     /// Where it is denied, or userspace asked for less, VMs can use it all the same: why no trap
     /// and no control bit can keep them from it.
     pub(crate) const fn untrappable(mut self, why: &'static str) -> Self {
-        self.untrappable = Some(why);
+        self.untrappable = Some(Untrappable { why, fgt: None });
+        self
+    }
+
+    /// The same where the host's fine-grained traps are less than that.
+    pub(crate) const fn untrappable_below(mut self, fgt: u64, why: &'static str) -> Self {
+        self.untrappable = Some(Untrappable {
+            why,
+            fgt: Some(fgt),
+        });
         self
     }
 

@@ -273,7 +273,7 @@ macro_rules! reads {
 }
 
 // Behind the macros.
-#[cfg(not(guestcaps_kunit))]
+#[cfg(not(MODULE))]
 mod c;
 mod compat;
 mod conditions;

@@ -88,7 +88,7 @@ impl View {
                 .and_then(|row| row.policy.why)
                 .or((rule == Rule::Denied).then_some("protected VMs do without")),
             class: row.and_then(|row| row.bound(&register.facts).class.as_ref()),
-            untrappable: row.and_then(|row| row.policy.untrappable),
+            untrappable: row.and_then(|row| row.untrappable(&register.facts)),
             writable: register.is_there()
                 && !is_protected
                 && row.is_some_and(|row| row.is_writable(&register.facts)),

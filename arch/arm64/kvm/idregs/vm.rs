@@ -3,8 +3,15 @@
 //! What a VM starts with, and the most and the least that userspace can ask for.
 
 use super::{
-    cpufeature::Field,
+    cpufeature::{
+        Field,
+        ID_AA64MMFR0_EL1::{
+            self,
+            FGT, //
+        }, //
+    },
     facts::{
+        index,
         Fact,
         Facts,
         DERIVED, //
@@ -22,6 +29,11 @@ use super::{
         Row, //
     }, //
 };
+
+/// Which fine-grained traps the host has.
+fn fgt(facts: &Facts<'_>) -> u64 {
+    FGT::FIELD.get(facts.of_host(const { index(&ID_AA64MMFR0_EL1::REGISTER) }))
+}
 
 impl Row {
     /// What bounds it in such a VM.
@@ -95,13 +107,22 @@ impl Row {
         self.values.wrapping_shr(self.field.get(word) as u32) & 1 != 0
     }
 
+    /// Why a guest can use what the host has, whatever the field says, if its class isn't why.
+    pub(crate) fn untrappable(&self, facts: &Facts<'_>) -> Option<&'static str> {
+        self.policy
+            .untrappable
+            .filter(|untrappable| untrappable.fgt.is_none_or(|least| fgt(facts) < least))
+            .map(|untrappable| untrappable.why)
+    }
+
     /// Whether a guest can use what the host has, whatever the field says.
     pub(crate) fn is_usable(&self, facts: &Facts<'_>) -> bool {
-        self.policy.untrappable.is_some()
-            || matches!(
-                self.bound(facts).class,
-                Some(Class::DataPath | Class::Own(_))
-            )
+        self.untrappable(facts).is_some()
+            || match self.bound(facts).class {
+                Some(Class::DataPath | Class::Own(_)) => true,
+                Some(Class::Trapped) => fgt(facts) < FGT::IMP,
+                _ => false,
+            }
     }
 
     /// Whether userspace can change it, before the VM runs.

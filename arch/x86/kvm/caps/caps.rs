@@ -35,7 +35,6 @@ use kernel::{
 pub(crate) mod c;
 pub(crate) mod cpuid;
 pub(crate) mod facts;
-#[cfg(not(guestcaps_kunit))]
 pub(crate) mod ffi;
 pub(crate) mod guest;
 pub(crate) mod host;
@@ -43,7 +42,7 @@ pub(crate) mod leaves;
 pub(crate) mod query;
 pub(crate) mod runtime;
 pub(crate) mod tables;
-#[cfg(CONFIG_KUNIT = "y")]
+#[cfg(CONFIG_KVM_CAPS_KUNIT_TEST)]
 mod tests;
 pub(crate) mod view;
 pub(crate) mod xstate;

@@ -64,6 +64,7 @@ use crate::{
     query::{
         Answer,
         Bounds,
+        Components,
         Rule,
         Verdict, //
     },
@@ -123,7 +124,7 @@ unsafe fn words<'a>(words: *const u32) -> &'a Words {
     unsafe { &*words.cast() }
 }
 
-/// The kernel's words, `boot_cpu_data.x86_capability`.
+/// The kernel's words, a copy of `boot_cpu_data.x86_capability`.
 ///
 /// # Safety
 ///
@@ -186,14 +187,13 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_index(table: *mut kvm_cpuid_table) {
     if table.is_null() {
         return;
     }
-    // SAFETY: The caller promises that there is one, for this function alone, in memory that C
-    // allocated. Whatever stands in `next` is positions, and nobody looks at them before they are
-    // written.
+    // SAFETY: The caller promises that there is one, for this function alone. C may never have
+    // written to it, so it is written before there is a reference; `Index` is transparent.
     let index = unsafe {
-        let index = &raw mut (*table).index;
+        let index = (&raw mut (*table).index).cast::<Index>();
 
-        (&raw mut (*index).first).write_bytes(0, 1);
-        &mut *index.cast::<Index>()
+        index.write(Index::EMPTY);
+        &mut *index
     };
     // SAFETY: The caller promises that there are as many entries, which stand behind the index.
     let entries = unsafe {
@@ -294,31 +294,61 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_find_highest_basic(
 
 /// How kvm-intel or kvm-amd is configured.
 fn vendor_flags(vendor: &kvm_vendor_snapshot) -> Flags {
-    flag(Flag::Nested, vendor.nested)
-        | flag(Flag::Nrips, vendor.nrips)
-        | flag(Flag::TscScaling, vendor.tsc_scaling)
-        | flag(Flag::Vls, vendor.vls)
-        | flag(Flag::Lbrv, vendor.lbrv)
-        | flag(Flag::Gmet, vendor.gmet)
-        | flag(Flag::Vgif, vendor.vgif)
-        | flag(Flag::Vnmi, vendor.vnmi)
-        | flag(Flag::Sev, vendor.sev)
-        | flag(Flag::SevEs, vendor.sev_es)
-        | flag(Flag::SevSnp, vendor.sev_snp)
-        | flag(Flag::CoreCounters, vendor.core_counters)
-        | flag(Flag::PmuV2, vendor.pmu_v2)
-        | flag(Flag::MpxState, vendor.mpx_state)
-        | flag(Flag::Invpcid, vendor.invpcid)
-        | flag(Flag::PtHostGuest, vendor.pt_host_guest)
-        | flag(Flag::Pebs, vendor.pebs)
-        | flag(Flag::Sgx, vendor.sgx)
-        | flag(Flag::UmipEmulated, vendor.umip_emulated)
-        | flag(Flag::Xsaves, vendor.xsaves)
-        | flag(Flag::Rdtscp, vendor.rdtscp)
-        | flag(Flag::UserWaitPause, vendor.user_wait_pause)
-        | flag(Flag::LoadCetState, vendor.load_cet_state)
-        | flag(Flag::UnrestrictedGuest, vendor.unrestricted_guest)
-        | flag(Flag::AnyErrorCode, vendor.any_error_code)
+    // By name, so that a field that C has more fails the build. The kind is for vcpu_flags().
+    let kvm_vendor_snapshot {
+        kind: _,
+        nested,
+        nrips,
+        tsc_scaling,
+        vls,
+        lbrv,
+        gmet,
+        vgif,
+        vnmi,
+        sev,
+        sev_es,
+        sev_snp,
+        core_counters,
+        pmu_v2,
+        mpx_state,
+        invpcid,
+        pt_host_guest,
+        pebs,
+        sgx,
+        umip_emulated,
+        xsaves,
+        rdtscp,
+        user_wait_pause,
+        load_cet_state,
+        unrestricted_guest,
+        any_error_code,
+    } = *vendor;
+
+    flag(Flag::Nested, nested)
+        | flag(Flag::Nrips, nrips)
+        | flag(Flag::TscScaling, tsc_scaling)
+        | flag(Flag::Vls, vls)
+        | flag(Flag::Lbrv, lbrv)
+        | flag(Flag::Gmet, gmet)
+        | flag(Flag::Vgif, vgif)
+        | flag(Flag::Vnmi, vnmi)
+        | flag(Flag::Sev, sev)
+        | flag(Flag::SevEs, sev_es)
+        | flag(Flag::SevSnp, sev_snp)
+        | flag(Flag::CoreCounters, core_counters)
+        | flag(Flag::PmuV2, pmu_v2)
+        | flag(Flag::MpxState, mpx_state)
+        | flag(Flag::Invpcid, invpcid)
+        | flag(Flag::PtHostGuest, pt_host_guest)
+        | flag(Flag::Pebs, pebs)
+        | flag(Flag::Sgx, sgx)
+        | flag(Flag::UmipEmulated, umip_emulated)
+        | flag(Flag::Xsaves, xsaves)
+        | flag(Flag::Rdtscp, rdtscp)
+        | flag(Flag::UserWaitPause, user_wait_pause)
+        | flag(Flag::LoadCetState, load_cet_state)
+        | flag(Flag::UnrestrictedGuest, unrestricted_guest)
+        | flag(Flag::AnyErrorCode, any_error_code)
 }
 
 /// Room for `nent` entries.
@@ -532,20 +562,30 @@ pub(crate) unsafe extern "C" fn kvm_xstate_required_size(
     xstate::required_size(&sizes.component, components, compacted)
 }
 
+/// A copy of words that CPUs which come online may write to meanwhile.
+///
+/// # Safety
+///
+/// `words` must be valid for reading `N` words, and whoever writes to one must write it as a whole.
+unsafe fn copied<const N: usize>(words: *const u32) -> [u32; N] {
+    // SAFETY: The caller promises that there are as many words. This `read_volatile` is intended to
+    // correspond to a READ_ONCE call.
+    core::array::from_fn(|i| unsafe { words.add(i).read_volatile() })
+}
+
 /// The bits of CR4 that are reserved on a CPU with such features.
 ///
 /// # Safety
 ///
-/// `words`, as `cpuinfo_x86::x86_capability`, must be valid for reading `NCAPINTS` words, and
-/// nobody may write to them while the function runs.
+/// `words`, as `cpuinfo_x86::x86_capability`, must be as [`copied()`] asks, `NCAPINTS` of them.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_cr4_reserved_bits(words: *const u32) -> u64 {
     let mut features = NOTHING;
 
-    // SAFETY: The caller promises that there are as many words, and that they don't change.
-    let kept = unsafe { slice::from_raw_parts(words, NCAPINTS) };
+    // SAFETY: The caller promises that there are as many words.
+    let kept: [u32; NCAPINTS] = unsafe { copied(words) };
     for (feature, kept) in features.iter_mut().zip(kept) {
-        *feature = *kept;
+        *feature = kept;
     }
 
     let facts = Facts {
@@ -574,17 +614,17 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_cr4_bits(table: *const kvm_cpuid_table
 ///
 /// # Safety
 ///
-/// `kvm` must be valid for reading `NR_KVM_CPU_CAPS` words, `kernel` for `NCAPINTS + NBUGINTS`, and
-/// nobody may write to them while the function runs.
+/// `kvm` must be valid for reading `NR_KVM_CPU_CAPS` words, and nobody may write to them while the
+/// function runs; `kernel` must be as [`copied()`] asks, `NCAPINTS + NBUGINTS` words.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_efer_supported_bits(
     kvm: *const u32,
     kernel: *const u32,
 ) -> u64 {
-    // SAFETY: The caller promises that there are as many words, and that they don't change.
-    let (kvm, kernel) = unsafe { (words(kvm), kernel_words(kernel)) };
+    // SAFETY: The caller promises that there are as many words, and that `kvm` doesn't change.
+    let (kvm, kernel): (_, KernelWords) = unsafe { (words(kvm), copied(kernel)) };
     let facts = Facts {
-        kernel,
+        kernel: &kernel,
         kvm,
         vcpu: kvm,
         ..Facts::NONE
@@ -869,17 +909,20 @@ pub(crate) unsafe extern "C" fn kvm_caps_list(
 ///
 /// # Safety
 ///
-/// * `caps` must be as [`record()`] asks.
+/// * `caps` must be as [`record()`] asks, `view` as [`facts_of_view()`] does.
 /// * `after` must be null, or valid for reading, with as many entries as it says, and `before` for
 ///   reading as many. Nobody may write to them while the function runs.
 /// * `position` must be valid for reading and writing.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_caps_adjusted(
     caps: *mut kvm_guest_cap,
+    view: *const kvm_caps_view,
     before: *const kvm_cpuid_entry2,
     after: *const kvm_cpuid_table,
     position: *mut c_uint,
 ) -> c_uint {
+    // SAFETY: The caller promises that view and words can be read, and don't change.
+    let facts = unsafe { facts_of_view(view) };
     // SAFETY: The caller promises that there are as many entries, and that they don't change.
     let (_, after) = unsafe { table(after) };
 
@@ -900,7 +943,7 @@ pub(crate) unsafe extern "C" fn kvm_caps_adjusted(
             // SAFETY: The caller promises that it can be written.
             unsafe { *position = next as c_uint };
             // SAFETY: The caller promises that there is room.
-            return unsafe { record(caps, Answer::adjusted(before, after)) };
+            return unsafe { record(caps, Answer::adjusted(&facts, before, after)) };
         }
     }
 
@@ -924,7 +967,8 @@ pub(crate) unsafe extern "C" fn kvm_caps_mended(
     unsafe { record(caps, Answer::mended(entries, index)) }
 }
 
-/// Tells of components of XCR0 that take a permission: how many these are.
+/// Tells of components of XCR0 that are asked for and take a permission, on a host whose kernel has
+/// turned on `kernel`, of which KVM supports `kvm`: how many these are.
 ///
 /// # Safety
 ///
@@ -932,10 +976,23 @@ pub(crate) unsafe extern "C" fn kvm_caps_mended(
 #[export]
 pub(crate) unsafe extern "C" fn kvm_caps_forbidden(
     caps: *mut kvm_guest_cap,
-    components: u64,
+    asked: u64,
+    kernel: u64,
+    kvm: u64,
 ) -> c_uint {
+    let [last, ..] = read_cpuid(0, 0);
+    let [low, _, _, high] = match last {
+        0xd.. => read_cpuid(0xd, 0),
+        _ => [0; 4],
+    };
+    let host = Components {
+        cpu: u64::from(high) << 32 | u64::from(low),
+        kernel,
+        kvm,
+    };
+
     // SAFETY: The caller promises that there is room.
-    unsafe { record(caps, Answer::forbidden(components)) }
+    unsafe { record(caps, Answer::forbidden(asked, &host)) }
 }
 
 /// CPUID of this CPU.

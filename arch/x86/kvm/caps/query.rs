@@ -32,12 +32,14 @@ use crate::{
     },
     runtime::Leaves,
     tables::{
+        leaves,
         optouts::{
             self,
             OptOut, //
         },
         policy::{
             self,
+            Missing,
             Verb, //
         }, //
     },
@@ -71,6 +73,28 @@ impl Bounds {
         Self {
             lowest: of(&NOTHING),
             highest: of(&[!0; NR_KVM_CPU_CAPS]),
+        }
+    }
+}
+
+/// Components of XCR0.
+pub(crate) struct Components {
+    /// Those that the CPU has.
+    pub(crate) cpu: u64,
+    /// Those of them that the host's kernel has turned on.
+    pub(crate) kernel: u64,
+    /// Those of these that KVM supports.
+    pub(crate) kvm: u64,
+}
+
+impl Components {
+    /// Who lacks some of them, if somebody does: no permission helps then.
+    fn missing(&self, some: u64) -> Option<Missing> {
+        match some {
+            some if some & !self.cpu != 0 => Some(Missing::Cpu),
+            some if some & !self.kernel != 0 => Some(Missing::Kernel),
+            some if some & !self.kvm != 0 => Some(Missing::Kvm),
+            _ => None,
         }
     }
 }
@@ -118,9 +142,9 @@ pub(crate) struct Answer {
     pub(crate) rule: Rule,
     pub(crate) verdict: Verdict,
     pub(crate) why: Option<Why>,
-    /// Whether the host's CPU has it.
+    /// Whether the host's CPU has it, if it is a feature.
     pub(crate) host: bool,
-    /// Whether KVM supports it.
+    /// Whether KVM supports it, likewise.
     pub(crate) is_supported: bool,
     /// Whether guests can use it, whatever guest CPUID says.
     pub(crate) is_usable: bool,
@@ -154,13 +178,22 @@ impl Answer {
         }
     }
 
+    /// The same, and whether the host's CPU has it and KVM supports it, if it is a feature.
+    fn of_feature(self, facts: &Facts<'_>) -> Self {
+        let is_in = |words: &Words| number(self.leaf, self.lsb).is_some_and(|n| get(words, n) != 0);
+
+        Self {
+            host: is_in(facts.cpu),
+            is_supported: is_in(facts.kvm),
+            ..self
+        }
+    }
+
     /// What there is to say of a feature, by number, of a vCPU that asks for `facts.guest` and may
     /// use `facts.vcpu`.
     fn new(facts: &Facts<'_>, bounds: &Bounds, number: u32) -> Option<Self> {
         let line = Line::new(facts, number)?;
-        let (word, bit) = ((number / u32::BITS) as usize, number % u32::BITS);
-        let get = |words: &Words| words.get(word).map_or(0, |word| word >> bit & 1);
-        let (lowest, highest) = (get(&bounds.lowest), get(&bounds.highest));
+        let (lowest, highest) = (get(&bounds.lowest, number), get(&bounds.highest, number));
         let opt_out = line
             .row
             .and_then(|row| optouts::row_of(&row.feature, facts));
@@ -189,7 +222,7 @@ impl Answer {
 
         Some(Self {
             why,
-            host: get(facts.cpu) != 0,
+            host: get(facts.cpu, number) != 0,
             is_supported: line.kvm,
             is_usable,
             lowest,
@@ -200,7 +233,7 @@ impl Answer {
             },
             ..Self::of(
                 line.leaf,
-                bit,
+                number % u32::BITS,
                 rule,
                 verdict,
                 (line.guest.into(), line.vcpu.into()),
@@ -230,6 +263,7 @@ impl Answer {
 
     /// What KVM has written over in an entry.
     pub(crate) fn adjusted<'a>(
+        facts: &'a Facts<'_>,
         before: &'a Entry,
         after: &'a Entry,
     ) -> impl Iterator<Item = Self> + 'a {
@@ -263,6 +297,7 @@ impl Answer {
                         Verdict::Adjusted,
                         (get(asked), get(value)),
                     )
+                    .of_feature(facts)
                 }
             })
         })
@@ -294,25 +329,35 @@ impl Answer {
         })
     }
 
-    /// Components of XCR0 that the table asks for and that take a permission.
-    pub(crate) fn forbidden(components: u64) -> impl Iterator<Item = Self> {
-        [
-            (Reg::Eax, components as u32),
-            (Reg::Edx, (components >> 32) as u32),
-        ]
-        .into_iter()
-        .flat_map(|(reg, components)| {
-            let leaf = Leaf {
-                function: 0xd,
-                index: 0,
-                reg,
-            };
+    /// Components of XCR0 that the table asks for and that take a permission, on a host that has
+    /// these.
+    pub(crate) fn forbidden(asked: u64, host: &Components) -> impl Iterator<Item = Self> + '_ {
+        [(Reg::Eax, 0), (Reg::Edx, u32::BITS)]
+            .into_iter()
+            .flat_map(move |(reg, first)| {
+                let leaf = Leaf {
+                    function: 0xd,
+                    index: 0,
+                    reg,
+                };
 
-            bits(components).map(move |bit| Self {
-                highest: 1,
-                ..Self::of(leaf, bit, Rule::LowerSafe, Verdict::Forbidden, (1, 0))
+                bits(asked.wrapping_shr(first) as u32).map(move |bit| {
+                    let component = 1u64.wrapping_shl(first | bit);
+                    let missing = host.missing(component);
+                    let rule = match missing {
+                        Some(_) => Rule::Absent,
+                        None => Rule::LowerSafe,
+                    };
+
+                    Self {
+                        why: missing.map(Why::Missing),
+                        host: component & host.cpu != 0,
+                        is_supported: component & host.kvm != 0,
+                        highest: missing.is_none().into(),
+                        ..Self::of(leaf, bit, rule, Verdict::Forbidden, (1, 0))
+                    }
+                })
             })
-        })
     }
 }
 
@@ -329,6 +374,27 @@ fn bits(mut word: u32) -> impl Iterator<Item = u32> {
         word &= word.wrapping_sub(1);
         bit
     })
+}
+
+/// The bit of a feature, by number.
+fn get(words: &Words, number: u32) -> u32 {
+    words
+        .get((number / u32::BITS) as usize)
+        .map_or(0, |word| word >> (number % u32::BITS) & 1)
+}
+
+/// The number of what stands in a bit of a leaf, if a word mirrors that.
+fn number(leaf: Leaf, bit: u32) -> Option<u32> {
+    let leaf = Leaf {
+        index: match leaves::is_indexed(leaf.function) {
+            true => leaf.index,
+            false => 0,
+        },
+        ..leaf
+    };
+    let word = LEAVES.iter().position(|its| *its == Some(leaf))?;
+
+    Some((word as u32).wrapping_mul(u32::BITS) | bit)
 }
 
 /// Where a feature stands, by number.

@@ -798,7 +798,7 @@ impl Row {
     }
 
     /// Whether the verb has the last word.
-    #[cfg(CONFIG_KUNIT = "y")]
+    #[cfg(CONFIG_KVM_CAPS_KUNIT_TEST)]
     pub(crate) fn is_unconditional(&self) -> bool {
         matches!(self.more, More::Nothing | More::Why(_))
     }

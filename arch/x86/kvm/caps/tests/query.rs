@@ -40,6 +40,7 @@ use crate::{
     query::{
         Answer,
         Bounds,
+        Components,
         Rule,
         Verdict, //
     },
@@ -157,12 +158,87 @@ mod tests {
         assert!(lacks(Flag::Svm, V_VMSAVE_VMLOAD) == Some(None));
     }
 
+    /// Leaf 1 has no indices, even if an entry of it has one that is significant.
+    #[test]
+    fn host_and_kvm_are_told_of_what_is_written_over() {
+        let facts = Facts {
+            cpu: &words(&[OSXSAVE, XSAVE]),
+            kvm: &words(&[APIC, XSAVE]),
+            ..Facts::NONE
+        };
+        let told = |before: Entry, after: Entry| {
+            Answer::adjusted(&facts, &before, &after)
+                .map(|told| (told.host, told.is_supported))
+                .fold((0, 0, 0), |(count, host, kvm), (has, supports)| {
+                    (count + 1, host + u32::from(has), kvm + u32::from(supports))
+                })
+        };
+
+        for flags in [0, INDEXED] {
+            let [before, mut after] = [entry(1, 5, flags, 0); 2];
+
+            after.ecx = OSXSAVE.mask() | MWAIT.mask();
+            assert!(told(before, after) == (2, 1, 0));
+            after.edx = APIC.mask();
+            assert!(told(before, after) == (3, 1, 1));
+        }
+
+        let [before, mut after] = [entry(7, 5, INDEXED, 0); 2];
+
+        // Another leaf than that with features, and a number.
+        after.ecx = OSPKE.mask();
+        assert!(told(before, after) == (1, 0, 0));
+        assert!(told(entry(0xd, 1, INDEXED, 0), entry(0xd, 1, INDEXED, !0)) == (4, 0, 0));
+    }
+
     #[test]
     fn permissions_are_of_components() {
-        assert!(Answer::forbidden(1 << 18 | 1 << 33)
+        let host = Components {
+            cpu: !0,
+            kernel: !0,
+            kvm: !0,
+        };
+
+        assert!(Answer::forbidden(1 << 18 | 1 << 33, &host)
             .map(|told| (told.leaf.reg as u32, told.lsb))
             .eq([(0, 18), (3, 1)]));
-        assert!(Answer::forbidden(0).next().is_none());
+        assert!(Answer::forbidden(0, &host).next().is_none());
+    }
+
+    #[test]
+    fn no_permission_brings_what_the_host_lacks() {
+        const TILES: u64 = 1 << 18;
+        const ALL: u64 = !0;
+        let cases = [
+            (0, 0, 0, Some(Missing::Cpu)),
+            (ALL & !TILES, ALL, ALL, Some(Missing::Cpu)),
+            (ALL, ALL & !TILES, ALL & !TILES, Some(Missing::Kernel)),
+            (ALL, ALL, ALL & !TILES, Some(Missing::Kvm)),
+            (TILES, TILES, TILES, None),
+        ];
+
+        for (cpu, kernel, kvm, missing) in cases {
+            let host = Components { cpu, kernel, kvm };
+            let mut told = Answer::forbidden(TILES, &host);
+
+            assert!(told.next().is_some_and(|told| {
+                let is_there = missing.is_none();
+                let why = match told.why {
+                    Some(Why::Missing(why)) => Some(why),
+                    _ => None,
+                };
+
+                told.verdict == Verdict::Forbidden
+                    && (told.rule == Rule::LowerSafe) == is_there
+                    && (told.rule == Rule::Absent) != is_there
+                    && (told.lowest, told.highest) == (0, is_there.into())
+                    && (told.asked, told.value) == (1, 0)
+                    && why == missing
+                    && told.host == (cpu & TILES != 0)
+                    && told.is_supported == (kvm & TILES != 0)
+            }));
+            assert!(told.next().is_none());
+        }
     }
 
     /// Thousands of tables, vCPUs and hosts: what is refused, written over, withheld and given is
@@ -223,7 +299,7 @@ mod tests {
             for (before, after) in before.iter_mut().zip(&entries) {
                 let was = *before;
 
-                for answer in Answer::adjusted(&was, after) {
+                for answer in Answer::adjusted(&context.facts, &was, after) {
                     assert!(answer.verdict == Verdict::Adjusted && answer.asked != answer.value);
                     put(before, &answer);
                     adjusted += 1;
