@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from series import HERE, SERIES, Error, NOBODY, Tree, lines
@@ -31,10 +32,11 @@ AUTHOR = SERIES / "author"
 IGNORED = {
     "FILE_PATH_CHANGES": "MAINTAINERS names folders, in the patch that adds the first file there",
     "CAMELCASE": "names of ID register fields are the architecture's",
+    "MISSING_FIXES_TAG": "who posts has the history that says which commit it was, the lab hasn't",
 }
 # Drafts are nobody's.
 UNSIGNED = {"MISSING_SIGN_OFF": "who posts signs"}
-DECLARED = ("certificate-of-origin", "assisted-by", "generated-content")
+DECLARED = ("certificate-of-origin", "assisted-by", "generated-content", "lab")
 # Domains that nobody has mail at.
 NOWHERE = re.compile(r"@(.*\.)?(localhost|example|invalid|test|example\.(com|net|org))$")
 WIDTH = 75
@@ -255,22 +257,28 @@ def messages():
 
 def checkpatch(patches, ignored):
     """checkpatch --strict has nothing to say. What it was content with it needn't see again."""
-    content = True
     script = LAB / "scripts/checkpatch.pl"
-    for number, patch in enumerate(patches):
-        progress("checkpatch", number, len(patches))
+
+    def one(patch):
         seen = known(script.read_bytes(), patch.read_bytes(), sorted(ignored))
         if seen.exists():
-            continue
+            return ""
         done = subprocess.run((script, "--strict", "--quiet", "--show-types", "--ignore", ",".join(ignored), patch),
                               cwd=LAB, stdout=subprocess.PIPE, check=False, text=True)
-        if done.returncode:
-            content = False
-            say(f"{patch.parent.name}/{patch.name}\n{done.stdout}")
-        else:
+        if not done.returncode:
             seen.touch()
+            return ""
+        return f"{patch.parent.name}/{patch.name}\n{done.stdout}"
+
+    found = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, said in enumerate(pool.map(one, patches)):
+            progress("checkpatch", number, len(patches))
+            found += [said] if said else []
     progress("checkpatch", len(patches), len(patches))
-    return content
+    for said in found:
+        say(said)
+    return not found
 
 
 def spelled():
@@ -416,10 +424,11 @@ def cover_of(one, checkout, who, commit, stack):
                 if mail not in address] + [f"Signed-off-by: {name} <{mail}>"]
     tools = "\n".join(declared["generated-content"])
     tools = "" if tools == "none" else f"\n\n{tools}"
+    lab = f"\n\nThe guestcaps lab: {declared['lab'][-1]}"
     stable = digest(one.name, mail)[:12]
     tracking = {"series": {"revision": one.revision, "change-id": f"20260101-guestcaps-{one.name}-{stable}",
                            "base-branch": commit, "prefixes": []} | ({"history": history} if history else {})}
-    return (f"{one.subject}\n\n{one.letter}{tools}\n\n" + "\n".join(trailers) + "\n\n---\n" + "\n".join(tail) +
+    return (f"{one.subject}\n\n{one.letter}{lab}{tools}\n\n" + "\n".join(trailers) + "\n\n---\n" + "\n".join(tail) +
             f"\n\n{B4_MARKER}{json.dumps(tracking, indent=2)}\n")
 
 

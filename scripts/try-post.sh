@@ -42,9 +42,10 @@ sent() {
 	[ "$(find out/$one -type f | wc -l)" -gt 2 ] || die "no patches in out/"
 	grep -qx "base-commit: $release" "$letter" || die "v$1 lacks its base-commit"
 	grep -q '^change-id: .*-2-rust-' "$letter" || die "v$1 lacks its change-id"
+	grep -qx 'The guestcaps lab: https://lab.internal' "$letter" || die "v$1 doesn't say where the lab is"
 	for file in "out/$one"/*; do
 		if [ "$1" -gt 1 ]; then
-			grep -q "^Subject: \[PATCH v$1 " "$file" || die "$file is no v$1"
+			grep -qE "^Subject: \[PATCH (RFC )?v$1 " "$file" || die "$file is no v$1"
 		fi
 		grep -qx 'Signed-off-by: A Tester <tester@lab.internal>' "$file" || die "$file isn't signed"
 		! grep -q 'guestcaps@localhost\|EDITME\|DRAFT' "$file" || die "$file is nobody's"
@@ -58,8 +59,8 @@ config user.name "A Tester"
 config user.email tester@example.org
 refused "nobody to post as"
 config user.email tester@lab.internal
-refused "yet to declare guestcaps.certificate-of-origin, guestcaps.assisted-by, guestcaps.generated-content"
-printf '[guestcaps]\n\tassisted-by = tool\n\tgenerated-content = The tool wrote it.\n' >>series/author
+refused "yet to declare guestcaps.certificate-of-origin, guestcaps.assisted-by, guestcaps.generated-content, guestcaps.lab"
+printf '[guestcaps]\n\tassisted-by = tool\n\tgenerated-content = The tool wrote it.\n\tlab = https://lab.internal\n' >>series/author
 config guestcaps.certificate-of-origin no
 refused "is not \"yes\""
 config guestcaps.certificate-of-origin yes
