@@ -72,7 +72,7 @@ static u64 refuse(struct kvm_vcpu *vcpu, int n, u64 *asked)
 static void test_refused(void)
 {
 	u64 asked[ARRAY_SIZE(refused)], got, limit, host;
-	char line[256], field[64], rule[32];
+	char line[512], field[64], rule[32];
 	int first = ARRAY_SIZE(refused) - KEPT, n = 0;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = id_vm_create(&id_vms[0], &vcpu);
@@ -198,7 +198,7 @@ static void test_limits(void)
 {
 	struct kvm_vm *vm = vm_create_barebones();
 	struct kvm_vcpu *vcpu;
-	char line[256];
+	char line[512];
 	bool seen = false;
 	FILE *f = id_vm_open(vm, "idregs_limits");
 

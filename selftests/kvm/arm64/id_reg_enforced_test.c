@@ -823,7 +823,7 @@ static int read_hosts(int *untold)
 	struct kvm_vm *vm = id_vm_create(&id_vms[0], &vcpu);
 	FILE *file = id_vm_open(vm, "idregs_limits");
 	struct id_reg_line line;
-	char text[256], name[72];
+	char text[512], name[72];
 	int missing = 0;
 
 	__TEST_REQUIRE(file, "KVM has no idregs_limits in debugfs");

@@ -43,7 +43,7 @@ static bool read_limits(struct kvm_vm *vm)
 	static struct kvm_guest_cap caps[ID_MAX_CAPS];
 	unsigned int i = 0, n = 0, nr = id_vm_list(vm, caps), c = 0;
 	struct id_reg_line line;
-	char text[256];
+	char text[512];
 	FILE *file;
 
 	file = id_vm_open(vm, "idregs_limits");

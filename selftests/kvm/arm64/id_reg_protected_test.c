@@ -43,7 +43,7 @@ static void read_debugfs(struct kvm_vm *vm, u64 *values)
 {
 	FILE *f = id_vm_open(vm, "idregs_limits");
 	struct id_reg_line l;
-	char line[256];
+	char line[512];
 
 	TEST_ASSERT(f, "no idregs_limits");
 	memset(values, 0, NUM_ID_REGS * sizeof(*values));

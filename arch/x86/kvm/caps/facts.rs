@@ -110,6 +110,13 @@ impl_flags!(
     }
 );
 
+impl Flags {
+    /// All others.
+    pub(crate) const fn all_but(self) -> Self {
+        Self(Self::all_bits() & !self.0)
+    }
+}
+
 /// Those that are known of a vCPU only.
 const OF_VCPU: Flags = Flags::empty().with(Flag::Tdx).with(Flag::AmdCompatible);
 
@@ -275,6 +282,23 @@ impl Condition {
         while i < terms.len() {
             if let Some(term) = terms[i] {
                 if !term.is_of_host() {
+                    return false;
+                }
+            }
+            i += 1;
+        }
+        true
+    }
+
+    /// Whether all flags that it asks for are among `known`: any other one is never set there, so
+    /// that rows would be judged as if they knew.
+    pub(crate) const fn asks_only(&self, known: Flags) -> bool {
+        let terms = self.terms();
+        let mut i = 0;
+
+        while i < terms.len() {
+            if let Some(term) = terms[i] {
+                if matches!(term.of, Of::Flags) && known.0 >> term.number() & 1 == 0 {
                     return false;
                 }
             }

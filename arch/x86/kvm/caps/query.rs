@@ -49,7 +49,7 @@ use crate::{
     }, //
 };
 
-/// What a vCPU may use if guest CPUID asks for nothing, and if it asks for everything.
+/// What a vCPU may use if guest CPUID has all leaves, and asks for nothing, and for everything.
 #[repr(C)]
 pub(crate) struct Bounds {
     pub(crate) lowest: Words,
@@ -108,9 +108,9 @@ pub(crate) enum Rule {
     Denied,
     /// No vCPU here has it.
     Absent,
-    /// Guest CPUID has no say.
+    /// It is what it is, whatever guest CPUID asks for.
     Fixed,
-    /// Guest CPUID may ask for it, or not.
+    /// Guest CPUID decides, by the bit itself or by what that follows.
     LowerSafe,
     /// One of some values.
     Exact,
@@ -146,7 +146,7 @@ pub(crate) struct Answer {
     pub(crate) host: bool,
     /// Whether KVM supports it, likewise.
     pub(crate) is_supported: bool,
-    /// Whether guests can use it, whatever guest CPUID says.
+    /// Whether the vCPU has it whatever its bit in guest CPUID says.
     pub(crate) is_usable: bool,
     /// What guest CPUID asks for, or has.
     pub(crate) asked: u32,
@@ -193,17 +193,22 @@ impl Answer {
     /// use `facts.vcpu`.
     fn new(facts: &Facts<'_>, bounds: &Bounds, number: u32) -> Option<Self> {
         let line = Line::new(facts, number)?;
-        let (lowest, highest) = (get(&bounds.lowest, number), get(&bounds.highest, number));
+        let value = u32::from(line.vcpu);
+        let (lowest, highest) = match (get(&bounds.lowest, number), get(&bounds.highest, number)) {
+            (lowest, highest) if (lowest..=highest).contains(&value) => (lowest, highest),
+            // It follows the vCPU's state, but has no leaf to do so.
+            _ => (value, value),
+        };
         let opt_out = line
             .row
             .and_then(|row| optouts::row_of(&row.feature, facts));
-        let is_usable = highest != 0 && opt_out.is_some_and(OptOut::is_exact);
+        let is_usable = line.vcpu && opt_out.is_some_and(OptOut::is_exact);
+        let follows_state = line.kvm && opt_out.is_none();
         let rule = match line.row {
             None => Rule::Reserved,
             Some(row) if row.why().is_some() => Rule::Denied,
-            Some(_) if is_usable => Rule::Fixed,
             Some(_) if lowest != highest => Rule::LowerSafe,
-            Some(row) if highest != 0 || row.verb == Verb::Runtime => Rule::Fixed,
+            Some(row) if highest != 0 || follows_state || row.verb == Verb::Runtime => Rule::Fixed,
             Some(_) => Rule::Absent,
         };
         let verdict = match (line.guest, line.vcpu) {
@@ -213,7 +218,7 @@ impl Answer {
         };
 
         let why = match rule {
-            Rule::Fixed if is_usable => opt_out.map(Why::OptOut),
+            _ if is_usable => opt_out.map(Why::OptOut),
             Rule::Fixed => Some(Why::Runtime),
             // Only an opt-out keeps it away where KVM supports it.
             Rule::Absent if line.kvm => opt_out.map(Why::OptOut),
@@ -236,7 +241,7 @@ impl Answer {
                 number % u32::BITS,
                 rule,
                 verdict,
-                (line.guest.into(), line.vcpu.into()),
+                (line.guest.into(), value),
             )
         })
     }

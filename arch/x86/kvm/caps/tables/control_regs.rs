@@ -131,6 +131,11 @@ const fn bit(number: u32, features: Condition) -> Bit {
 impl Bit {
     /// What a bit stands for that doesn't depend on it.
     const fn of(self, features: Condition) -> Self {
+        // They are compared by words alone.
+        assert!(
+            features.asks_only(Facts::NONE.flags),
+            "no flag is known where CPUs are compared"
+        );
         Self {
             features: Some(features),
             ..self

@@ -46,7 +46,8 @@ use crate::{
         kernel,
         kvm,
         Condition,
-        Flag, //
+        Flag,
+        Flags, //
     },
     tables::policy, //
 };
@@ -63,6 +64,29 @@ pub(crate) static RANGES: [(u32, Option<Condition>); 4] = [
     (0xc000_0000, Some(is(Flag::Centaur))),
     (0x4000_0000, None),
 ];
+
+const _: () = {
+    let mut i = 0;
+
+    while i < RANGES.len() {
+        if let Some(condition) = &RANGES[i].1 {
+            check(condition);
+        }
+        i += 1;
+    }
+};
+
+/// The flags that are known when leaves are reported.
+const KNOWN: Flags = Flags::empty()
+    .with(Flag::Tdp)
+    .with(Flag::Pmu)
+    .with(Flag::Centaur);
+
+/// Fails the build for a condition on what isn't known then.
+const fn check(condition: &Condition) {
+    assert!(condition.is_of_host(), "no vCPU is known there");
+    assert!(condition.asks_only(KNOWN), "leaves don't know this flag");
+}
 
 /// The rows, by function and index.
 #[rustfmt::skip]
@@ -372,6 +396,12 @@ impl Row {
     }
 
     const fn needs(self, needs: &'static [Condition]) -> Self {
+        let mut i = 0;
+
+        while i < needs.len() {
+            check(&needs[i]);
+            i += 1;
+        }
         Self { needs, ..self }
     }
 

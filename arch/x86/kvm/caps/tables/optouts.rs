@@ -47,6 +47,14 @@ use crate::{
     tables::leaves, //
 };
 
+/// The flags that are known of a vCPU.
+const KNOWN: Flags = Flags::empty()
+    .with(Tdp)
+    .with(Svm)
+    .with(Vmx)
+    .with(Tdx)
+    .with(AmdCompatible);
+
 #[rustfmt::skip]
 static OPT_OUTS: &[OptOut] = &[
     // Reads MSR_TSC_AUX, which KVM virtualizes only if the host has RDTSCP.
@@ -135,6 +143,10 @@ impl OptOut {
         let mut i = 0;
 
         while i < conditions.len() {
+            assert!(
+                conditions[i].asks_only(KNOWN),
+                "the flag is not known of a vCPU"
+            );
             assert!(
                 !self.is_emulated() || conditions[i].is_of_kvm(),
                 "KVM_GET_EMULATED_CPUID, which reads this row, knows no vCPU"

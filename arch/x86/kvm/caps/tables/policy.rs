@@ -51,7 +51,8 @@ use crate::{
         on,
         Condition,
         Facts,
-        Flag::*, //
+        Flag::*,
+        Flags, //
     }, //
 };
 
@@ -564,6 +565,9 @@ pub(crate) enum Missing {
     Kvm,
 }
 
+/// The flags that are known of a host, without those of a vCPU.
+const KNOWN: Flags = Flags::empty().with(Centaur).all_but();
+
 /// What else a row says.
 #[derive(Clone, Copy)]
 enum More {
@@ -602,6 +606,7 @@ impl More {
             More::Also(conditions) | More::Needs(conditions) | More::Expects(conditions) => {
                 while i < conditions.len() {
                     assert!(conditions[i].is_of_host(), "no vCPU is known there");
+                    assert!(conditions[i].asks_only(KNOWN), "only leaves know this flag");
                     asks |= !matches!(conditions[i].of_kvm(), [None, None, None]);
                     i += 1;
                 }

@@ -18,7 +18,10 @@ use super::{
     SIZES, //
 };
 use crate::{
-    c::Entry,
+    c::{
+        Entry,
+        Runtime, //
+    },
     cpufeature::{
         feature::*,
         Feature,
@@ -35,7 +38,8 @@ use crate::{
     },
     guest::{
         self,
-        Context, //
+        Context,
+        GuestCaps, //
     },
     query::{
         Answer,
@@ -44,6 +48,7 @@ use crate::{
         Rule,
         Verdict, //
     },
+    runtime::Leaves,
     tables::policy::{
         self,
         Missing, //
@@ -51,13 +56,46 @@ use crate::{
     view::Why, //
 };
 
-/// What is told of one feature of a vCPU at reset that asks for some features and may use others.
+/// What is told of one feature of a vCPU.
+fn find(facts: &Facts<'_>, bounds: &Bounds, feature: &Feature) -> Option<Answer> {
+    let answer = Answer::list(facts, bounds, feature.word(), true)
+        .find(|answer| 1 << answer.lsb == feature.mask())?;
+
+    assert!(is_possible(&answer));
+    Some(answer)
+}
+
+/// The same, of a vCPU at reset that asks for some features, in all leaves.
 fn told(facts: &Facts<'_>, feature: &Feature) -> Option<Answer> {
     let bounds = Bounds::new(facts, &AT_RESET);
-    let answer = Answer::list(facts, &bounds, feature.word(), true)
-        .find(|answer| 1 << answer.lsb == feature.mask());
+    let mut caps = GuestCaps::new(facts);
 
-    answer
+    caps.update(&AT_RESET, Leaves::ALL);
+
+    let facts = Facts {
+        vcpu: caps.words(),
+        ..*facts
+    };
+
+    find(&facts, &bounds, feature)
+}
+
+/// Whether an answer agrees with itself.
+fn is_possible(answer: &Answer) -> bool {
+    let Answer {
+        lowest,
+        highest,
+        value,
+        ..
+    } = *answer;
+
+    (lowest..=highest).contains(&value)
+        && match answer.rule {
+            Rule::Reserved | Rule::Denied | Rule::Absent => highest == 0,
+            Rule::Fixed => lowest == highest,
+            Rule::LowerSafe | Rule::Exact => lowest < highest,
+        }
+        && (!answer.is_usable || value != 0)
 }
 
 /// Does to an entry what a record says.
@@ -91,7 +129,7 @@ mod tests {
             (RDPID,   Rule::LowerSafe, 0, 1),
             (MWAIT,   Rule::LowerSafe, 0, 1),
             (GBPAGES, Rule::Fixed,     1, 1),
-            (XSAVES,  Rule::Fixed,     0, 1),
+            (XSAVES,  Rule::LowerSafe, 0, 1),
             (APIC,    Rule::Fixed,     1, 1),
             (OSXSAVE, Rule::Fixed,     0, 0),
             (DSCPL,   Rule::Denied,    0, 0),
@@ -107,6 +145,99 @@ mod tests {
         assert!(told(&facts, &GBPAGES).is_some_and(|told| told.is_usable && told.host));
         assert!(told(&facts, &AVX).is_some_and(|told| !told.is_usable && told.is_supported));
         assert!(told(&facts, &MOVBE).is_some_and(|told| !told.is_supported && !told.host));
+    }
+
+    /// Without leaf 1 the APIC's state is told to nobody. Nor is it where leaf 1 is there and the
+    /// APIC is off.
+    #[test]
+    fn what_follows_the_state_is_what_it_is() -> Result {
+        let kvm = words(&[APIC, XSAVE]);
+        let leaf_7 = [entry(7, 0, INDEXED, 0)];
+        let runtime = Runtime {
+            apic: false,
+            ..AT_RESET
+        };
+        let facts = Facts {
+            kvm: &kvm,
+            ..Facts::NONE
+        };
+        let is_fixed = |answer: Option<Answer>, to| {
+            answer.is_some_and(|told| {
+                told.rule == Rule::Fixed
+                    && [told.lowest, told.highest, told.value] == [to; 3]
+                    && matches!(told.why, Some(Why::Runtime))
+            })
+        };
+        let context = Context {
+            facts,
+            runtime: &AT_RESET,
+            sizes: &SIZES,
+            xcr0: 0,
+            xss: 0,
+            dynamic: 0,
+        };
+        let (caps, _) = derived(&context, &mut { leaf_7 })?;
+        let bounds = Bounds::new(&facts, &AT_RESET);
+        let facts = Facts {
+            vcpu: caps.words(),
+            ..facts
+        };
+
+        assert!(is_fixed(find(&facts, &bounds, &APIC), 0));
+        assert!(is_fixed(find(&facts, &bounds, &OSPKE), 0));
+        // What isn't there can still be asked for.
+        assert!(find(&facts, &bounds, &XSAVE)
+            .is_some_and(|told| { told.rule == Rule::LowerSafe && told.value == 0 }));
+
+        let bounds = Bounds::new(&facts, &runtime);
+
+        assert!(is_fixed(find(&facts, &bounds, &APIC), 0));
+        assert!(is_fixed(told(&facts, &APIC), 1));
+        Ok(())
+    }
+
+    /// kvm-amd can't keep XSAVES from who has XSAVE.
+    #[test]
+    fn xsaves_follows_xsave() {
+        let kvm = words(&[XSAVE, XSAVES]);
+        let cases = [
+            (&[][..], false, Verdict::Taken, false),
+            (&[XSAVES], false, Verdict::Withheld, true),
+            (&[XSAVE], true, Verdict::Ignored, false),
+            (&[XSAVE, XSAVES], true, Verdict::Taken, false),
+        ];
+
+        for (asked, has, verdict, lacks) in cases {
+            let facts = Facts {
+                kvm: &kvm,
+                kernel: &kernel(&[XSAVES]),
+                guest: &words(asked),
+                flags: Flag::Svm.into(),
+                ..Facts::NONE
+            };
+
+            assert!(told(&facts, &XSAVES).is_some_and(|told| {
+                told.rule == Rule::LowerSafe
+                    && (told.lowest, told.highest, told.value) == (0, 1, has.into())
+                    && told.is_usable == has
+                    && told.verdict == verdict
+                    && told.lacks.is_some() == lacks
+                    && matches!(told.why, Some(Why::OptOut(row)) if row.is_exact())
+                        == (has || lacks)
+            }));
+        }
+
+        // The kernel has turned it off.
+        let facts = Facts {
+            kvm: &words(&[XSAVE]),
+            guest: &words(&[XSAVE, XSAVES]),
+            flags: Flag::Svm.into(),
+            ..Facts::NONE
+        };
+
+        assert!(
+            told(&facts, &XSAVES).is_some_and(|told| told.rule == Rule::Absent && !told.is_usable)
+        );
     }
 
     /// The host's CPU lacks SMAP, its kernel doesn't use SMEP, and INVPCID takes more than both.
@@ -326,14 +457,7 @@ mod tests {
                     *word ^= (answer.asked ^ answer.value) << answer.lsb;
                 }
                 for answer in Answer::list(&facts, &bounds, number, true) {
-                    assert!(answer.value <= answer.highest);
-                    match answer.rule {
-                        Rule::Reserved | Rule::Denied | Rule::Absent => {
-                            assert!(answer.highest == 0);
-                        }
-                        Rule::LowerSafe => assert!(answer.lowest == 0 && answer.highest == 1),
-                        _ => (),
-                    }
+                    assert!(is_possible(&answer));
                 }
             }
             assert!(replayed == *caps.words());
