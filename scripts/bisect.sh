@@ -74,7 +74,7 @@ build() {
 	fi
 	# A warning would be forgotten by the next run. The kernel's own doctests have one.
 	if ! { git -C "$tree/linux" checkout -q -f "$1" && (configure "$tree" "$2" $'CONFIG_WERROR=y\nCONFIG_RUST_KERNEL_DOCTESTS=n') &&
-		kmake "$tree" "$2" "$arch" -j"$JOBS" "${targets[@]}"; } >"$log" 2>&1; then
+		kmake "$tree" "$2" "$arch" -j"$JOBS" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
 		cp "$log" "$log.$1"
 		echo "FAILED, see $log.$1"
 	elif grep -qE '^warning|: warning' "$log"; then

@@ -33,7 +33,7 @@ check() {
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-rust_files() { find ./* -name '*.rs' ! -name uapi.rs | sort; }
+rust_files() { find ./* -name target -prune -o -name '*.rs' ! -name uapi.rs -print | sort; }
 
 rust_format() {
 	# The flags of the kernel's rustfmtcheck; file by file, as programs name modules of the kernel's.

@@ -198,8 +198,16 @@ impl Said {
         if let Some(class) = &bound.class {
             notes.push(format!("class {}", class.name()));
         }
-        if let Some(why) = policy.untrappable {
-            notes.push(format!("usable whatever it says: {why}"));
+        if let Some(untrappable) = policy.untrappable {
+            let hosts = match untrappable.fgt {
+                None => "",
+                Some(2..) => " without FEAT_FGT2",
+                Some(_) => " without FEAT_FGT",
+            };
+            notes.push(format!(
+                "usable whatever it says{hosts}: {}",
+                untrappable.why
+            ));
         }
 
         Self {

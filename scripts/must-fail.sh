@@ -93,7 +93,7 @@ table leaves.rs '/row(0x6, /s/KVM,  *ZERO/KVM, KVM/' 'the policy has no features
 table leaves.rs 's/row(0xf, /row(0x1, /' 'rows are in order'
 table leaves.rs 's/is(Flag::Pmu), kernel/is(Flag::Sgx), kernel/' "leaves don't know this flag"
 table optouts.rs 's/advertised(MOVBE)/advertised(CLZERO)/' 'KVM_GET_EMULATED_CPUID does not report this leaf'
-table optouts.rs 's/vcpu(XSAVE)\b/crate::facts::is(crate::facts::Flag::Pmu)/' 'the flag is not known of a vCPU'
+table optouts.rs 's/\[vcpu(XSAVE)\]/[crate::facts::is(crate::facts::Flag::Pmu)]/' 'the flag is not known of a vCPU'
 table optouts.rs 's/hidden(MWAIT)/hidden(MWAIT).on(Svm)/' 'which reads this row, knows no vCPU'
 table optouts.rs 's/kvm(RDTSCP)/vcpu(RDTSCP)/' 'which reads this row, knows no vCPU'
 table control_regs.rs 's/vcpu(UMIP)/vcpu(MOVBE)/' 'not host AND guest'

@@ -333,7 +333,7 @@ def draft():
     if not good:
         raise Error("not fit to be sent, see above")
     for one in every:
-        say(f"  out/{one.name}/: {len(one.patches)} patches, \"{one.subject}\"")
+        say(f"  {os.path.relpath(OUT / one.name)}/: {len(one.patches)} patches, \"{one.subject}\"")
     say("series: drafts, in nobody's name. make post KDIR=tree makes of them what b4 sends, in yours.")
 
 

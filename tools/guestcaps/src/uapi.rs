@@ -41,6 +41,7 @@ pub const KVM_GUEST_CAP_SIGNED: u32 = 1;
 pub const KVM_GUEST_CAP_WRITABLE: u32 = 2;
 pub const KVM_GUEST_CAP_USABLE: u32 = 4;
 pub const KVM_GUEST_CAP_SUPPORTED: u32 = 8;
+pub const KVM_GUEST_CAP_SIZE_VER0: u32 = 120;
 pub type __u8 = ::core::ffi::c_uchar;
 pub type __u16 = ::core::ffi::c_ushort;
 pub type __u32 = ::core::ffi::c_uint;

@@ -16,8 +16,8 @@
 //! - `force(V, CLASS)`: the value, whatever the host has.
 //! - `denied("why")`: not implemented.
 //! - `untrappable("why")`: denied or lowered it is usable all the same, as DataPath and own!() are
-//!   without a word, and Trapped without FEAT_FGT; `untrappable_below(V, "why")` where the host has
-//!   less than that of `ID_AA64MMFR0_EL1.FGT`.
+//!   without a word, and Trapped without FEAT_FGT; `untrappable_when(C, "why")` on a condition, and
+//!   `untrappable_below(V, "why")` where the host has less than that of `ID_AA64MMFR0_EL1.FGT`.
 //! - `res0()`: reserved bits that are published as writable.
 //! - `when(C)`: only on a condition.
 //! - `raise_when(C)`: the limit itself on a condition, even if the host has less.
@@ -174,7 +174,7 @@ const FPEN_ALL: &str = "CPTR_EL2.FPEN traps all of it, or nothing";
 const DEBUG_OWN: &str = "a guest that debugs owns the CPU's registers: MDCR_EL2.TDA is clear then";
 
 /// Why no guest can be kept from a bit of `TCR_EL1` without FEAT_FGT.
-const TVM: &str = "without FEAT_FGT, HCR_EL2.TVM would trap all of a guest's memory management";
+const TVM: &str = "HCR_EL2.TVM would trap all of a guest's memory management";
 
 /// Why no guest can be kept from a part of pointer authentication.
 const API_ALL: &str = "HCR_EL2.API traps all of it, or nothing";
@@ -723,10 +723,10 @@ const TABLE: &[Limits] = limits! {
         // HCRX_EL2.PACMEn is never set, so FEAT_PAuth_LR is half there at most.
         API:            up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
                         .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)))
-                        .untrappable(API_ALL);
+                        .untrappable_when(vm(PTRAUTH), API_ALL);
         APA:            up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
                         .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)))
-                        .untrappable(API_ALL);
+                        .untrappable_when(vm(PTRAUTH), API_ALL);
         DPB:            up_to(DPB2, Trapped);
     }
     ID_AA64ISAR2_EL1 {
@@ -748,7 +748,7 @@ const TABLE: &[Limits] = limits! {
         // As ID_AA64ISAR1_EL1.API.
         APA3:           up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
                         .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)))
-                        .untrappable(API_ALL);
+                        .untrappable_when(vm(PTRAUTH), API_ALL);
         GPA3:           up_to(IMP, PAUTH_GENERIC).when(vm(PTRAUTH)).fixed();
         RPRES:          up_to(IMP, DataPath)
                         .needs(&[need!(IMP: ID_AA64MMFR1_EL1.AFP, IMP)]).unprotected();

@@ -251,6 +251,7 @@ pub(crate) struct Bound {
 #[derive(Clone, Copy)]
 pub(crate) struct Untrappable {
     pub(crate) why: &'static str,
+    pub(crate) condition: Condition,
     /// The least `ID_AA64MMFR0_EL1.FGT` of a host where KVM can; none does, if there is none.
     pub(crate) fgt: Option<u64>,
 }
@@ -368,8 +369,21 @@ impl Policy {
 
     /// Where it is denied, or userspace asked for less, VMs can use it all the same: why no trap
     /// and no control bit can keep them from it.
-    pub(crate) const fn untrappable(mut self, why: &'static str) -> Self {
-        self.untrappable = Some(Untrappable { why, fgt: None });
+    pub(crate) const fn untrappable(self, why: &'static str) -> Self {
+        self.untrappable_when(Condition::ALWAYS, why)
+    }
+
+    /// The same on a condition.
+    pub(crate) const fn untrappable_when(
+        mut self,
+        condition: Condition,
+        why: &'static str,
+    ) -> Self {
+        self.untrappable = Some(Untrappable {
+            why,
+            condition,
+            fgt: None,
+        });
         self
     }
 
@@ -377,6 +391,7 @@ impl Policy {
     pub(crate) const fn untrappable_below(mut self, fgt: u64, why: &'static str) -> Self {
         self.untrappable = Some(Untrappable {
             why,
+            condition: Condition::ALWAYS,
             fgt: Some(fgt),
         });
         self

@@ -30,8 +30,11 @@ use super::{
     }, //
 };
 
-/// Which fine-grained traps the host has.
+/// Which fine-grained traps a VM has: EL2 sets none for protected ones.
 fn fgt(facts: &Facts<'_>) -> u64 {
+    if facts.has(Fact::PROTECTED) {
+        return FGT::NI;
+    }
     FGT::FIELD.get(facts.of_host(const { index(&ID_AA64MMFR0_EL1::REGISTER) }))
 }
 
@@ -109,20 +112,23 @@ impl Row {
 
     /// Why a guest can use what the host has, whatever the field says, if its class isn't why.
     pub(crate) fn untrappable(&self, facts: &Facts<'_>) -> Option<&'static str> {
-        self.policy
-            .untrappable
-            .filter(|untrappable| untrappable.fgt.is_none_or(|least| fgt(facts) < least))
-            .map(|untrappable| untrappable.why)
+        match self.policy.untrappable {
+            Some(it) => (it.condition.holds(facts)
+                && it.fgt.is_none_or(|least| fgt(facts) < least))
+            .then_some(it.why),
+            None => (matches!(self.bound(facts).class, Some(Class::Trapped))
+                && fgt(facts) < FGT::IMP)
+                .then_some("only FEAT_FGT traps it"),
+        }
     }
 
     /// Whether a guest can use what the host has, whatever the field says.
     pub(crate) fn is_usable(&self, facts: &Facts<'_>) -> bool {
         self.untrappable(facts).is_some()
-            || match self.bound(facts).class {
-                Some(Class::DataPath | Class::Own(_)) => true,
-                Some(Class::Trapped) => fgt(facts) < FGT::IMP,
-                _ => false,
-            }
+            || matches!(
+                self.bound(facts).class,
+                Some(Class::DataPath | Class::Own(_))
+            )
     }
 
     /// Whether userspace can change it, before the VM runs.
