@@ -163,8 +163,8 @@ fragments_of() {
 
 # is_to_come TREE OPTION - whether it is the series that bring an option, and the tree hasn't it yet.
 is_to_come() {
-	git -C "$1/linux" grep -qx "config ${2#CONFIG_}" guestcaps -- 'arch/*/kvm/Kconfig' &&
-		! git -C "$1/linux" grep -qx "config ${2#CONFIG_}" HEAD -- 'arch/*/kvm/Kconfig'
+	git -C "$1/linux" grep -q "^config ${2#CONFIG_}\$" guestcaps -- 'arch/*/kvm/Kconfig' &&
+		! git -C "$1/linux" grep -q "^config ${2#CONFIG_}\$" HEAD -- 'arch/*/kvm/Kconfig'
 }
 
 # configure TREE CONFIG [OPTION] - make its .config, unless it has that already, in the folder
