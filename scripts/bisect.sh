@@ -105,8 +105,6 @@ each() {
 			if [ -s "$record" ]; then
 				verdict=$(<"$record")
 			else
-				# A commit may have options that another one lacks.
-				rm -f "$tree/build/$config/fragment"
 				verdict=$(build "$commit" "$config")
 				case $verdict in
 				*", see "*) status=1 ;;

@@ -167,28 +167,36 @@ is_to_come() {
 		! git -C "$1/linux" grep -q "^config ${2#CONFIG_}\$" HEAD -- 'arch/*/kvm/Kconfig'
 }
 
+# lacking BUILD - what the lab's own fragments ask for, and its .config has not.
+lacking() {
+	local line
+	while read -r line; do
+		grep -qxF -e "$line" -e "# ${line%=n} is not set" "$1/.config" ||
+			[ "$(tac "$1/fragment.new" | grep -m 1 "^${line%%=*}=")" != "$line" ] ||
+			[ "${line##*=}" = n ] || echo "$line"
+	done < <(printf '%s\n' "${fragments[@]}" | grep -F "$ROOT/" | xargs cat | grep ^CONFIG_)
+}
+
 # configure TREE CONFIG [OPTION] - make its .config, unless it has that already, in the folder
 # TREE/build/CONFIG; OPTION is one more. What the lab asks for has to be in there.
 configure() {
-	local build=$1/build/$2 line missing="" fragments target=allnoconfig whole=yes
+	local build=$1/build/$2 line missing="" fragments target=allnoconfig
 	fragments_of "$2"
 	case $2 in *-defconfig | *-debian) target=alldefconfig ;; esac
 	mkdir -p "$build"
 	{ cat "${fragments[@]}" && printf '%s' "${3:+$3$'\n'}"; } >"$build/fragment.new"
-	if [ -s "$build/.config" ] && cmp -s "$build/fragment.new" "$build/fragment"; then
+	# A commit may have brought an option that the one before lacked.
+	if [ -s "$build/.config" ] && cmp -s "$build/fragment.new" "$build/fragment" && [ -z "$(lacking "$build")" ]; then
 		return 0
 	fi
 	# Until all of it is in there, what is there is of none.
 	rm -f "$build/fragment"
 	kmake "$1" "$2" "${2%%-*}" KCONFIG_ALLCONFIG="$build/fragment.new" $target || return
 	while read -r line; do
-		grep -qxF -e "$line" -e "# ${line%=n} is not set" "$build/.config" ||
-			[ "$(tac "$build/fragment.new" | grep -m 1 "^${line%%=*}=")" != "$line" ] ||
-			[ "${line##*=}" = n ] || if is_to_come "$1" "${line%%=*}"; then whole=no; else missing="$missing $line"; fi
-	done < <(printf '%s\n' "${fragments[@]}" | grep -F "$ROOT/" | xargs cat | grep ^CONFIG_)
+		is_to_come "$1" "${line%%=*}" || missing="$missing $line"
+	done < <(lacking "$build")
 	[ -z "$missing" ] || die "error: the kernel's configuration lacks$missing"
-	# Where an option is to come, the next commit may have it.
-	[ $whole = no ] || mv "$build/fragment.new" "$build/fragment"
+	mv "$build/fragment.new" "$build/fragment"
 }
 
 # busybox_of ARCH - a static one.

@@ -36,8 +36,6 @@ state() {
 }
 
 compile() {
-	# What there is to configure may have changed with the tree.
-	rm -f "$build/fragment"
 	configure "$tree" "$config"
 	kmake "$tree" "$config" $arch -j"$JOBS" "$(basename $image)"
 	if grep -q =m "$build/.config"; then
