@@ -205,7 +205,8 @@ impl Said {
                 Some(_) => " without FEAT_FGT",
             };
             notes.push(format!(
-                "usable whatever it says{hosts}: {}",
+                "usable whatever it says{hosts}{}: {}",
+                conditional(untrappable.condition, "with", "without"),
                 untrappable.why
             ));
         }
