@@ -96,7 +96,8 @@ static u32 host_facts(void)
 		    cpus_have_final_cap(ARM64_HAS_WFXT) && !has_broken_cntvoff()) |
 	       fact(KVM_IDREG_KERNEL_POE, system_supports_poe()) |
 	       fact(KVM_IDREG_KERNEL_PAGE_OVER_4K, PAGE_SIZE > SZ_4K) |
-	       fact(KVM_IDREG_KERNEL_PAGE_OVER_16K, PAGE_SIZE > SZ_16K);
+	       fact(KVM_IDREG_KERNEL_PAGE_OVER_16K, PAGE_SIZE > SZ_16K) |
+	       fact(KVM_IDREG_KERNEL_MPAM, system_supports_mpam());
 }
 
 /* How a VM is configured, which doesn't change once its first vCPU is initialized. */
@@ -221,7 +222,7 @@ int kvm_idregs_set(struct kvm *kvm, u32 id, u64 val)
 {
 	struct kvm_idreg_refusal *why = refusal(kvm, kvm->arch.nr_idreg_refusals);
 	u64 *reg = __vm_id_reg(&kvm->arch, id);
-	bool has_run = kvm_vm_has_ran_once(kvm);
+	bool has_run = kvm_id_regs_are_final(kvm);
 	u32 facts = now_facts(kvm);
 	int ret;
 
@@ -330,7 +331,7 @@ static int get_state(struct kvm *kvm, struct idregs_state *state)
 	memcpy(state->words, kvm->arch.id_regs, sizeof(kvm->arch.id_regs));
 	state->words[KVM_IDREG_CTR] = kvm->arch.ctr_el0;
 	state->facts = now_facts(kvm);
-	state->has_run = kvm_vm_has_ran_once(kvm);
+	state->has_run = kvm_id_regs_are_final(kvm);
 	state->nr_refusals = kvm->arch.nr_idreg_refusals;
 	memcpy(state->refusals, kvm->arch.idreg_refusals, sizeof(state->refusals));
 	return 0;

@@ -54,6 +54,7 @@ enum kvm_idreg_fact {
 	KVM_IDREG_KERNEL_POE			= BIT(24),
 	KVM_IDREG_KERNEL_PAGE_OVER_4K		= BIT(25),
 	KVM_IDREG_KERNEL_PAGE_OVER_16K		= BIT(26),
+	KVM_IDREG_KERNEL_MPAM			= BIT(27),
 };
 
 /* Where the host's system-wide safe values are, by index; NULL where there is none, i.e. zero. */

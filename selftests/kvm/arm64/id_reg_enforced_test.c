@@ -10,6 +10,8 @@
  * Where the host hasn't got the feature either, nothing is learned (SKIP). A field that is but a
  * number has no way to be used; all named fields of AArch64 ID registers have a row.
  */
+#include <pthread.h>
+
 #include "id_reg_guest.h"
 
 /* What must come of it in a VM that is denied the field's value. */
@@ -151,6 +153,8 @@ static const struct row {
 	ROW(ID_AA64PFR0_EL1, RAS, V2, UNDEFINED, KERNEL, READ(ERXGSR_EL1)),
 	ROW(ID_AA64PFR0_EL1, GIC, IMP, UNDEFINED, KERNEL, ACCESS(ICC_PMR_EL1), BY(GIC)),
 	ROW(ID_AA64PFR0_EL1, GIC, IMP, UNDEFINED, KERNEL, ACCESS(ICC_IGRPEN1_EL1), BY(GIC)),
+	ROW(ID_AA64PFR0_EL1, GIC, IMP, UNDEFINED, KERNEL,
+	    INSN("msr ICC_SGI1R_EL1", INSN_MSR(SYS_ICC_SGI1R_EL1, 0)), BY(GIC)),
 	ROW(ID_AA64PFR0_EL1, GIC, IMP, UNTRAPPABLE, KERNEL, ACCESS(ICC_SRE_EL1), BY(GIC),
 	    WHY("ICC_SRE_EL2.Enable can be RAO/WI")),
 	ROW(ID_AA64PFR0_EL1, AdvSIMD, FP16, UNTRAPPABLE, ALL, INSN("fabd h", 0x7ec01400),
@@ -1039,32 +1043,90 @@ static void test_row(const struct row *row, int el2)
 	}
 }
 
-/* After a KVM_RUN that fails, here for want of a PMU, what userspace then denies is denied, too. */
-static void test_failed_run(void)
+static const struct row *row_of(const char *what)
+{
+	const struct row *row = rows;
+
+	while (!row->what || strcmp(row->what, what))
+		row++;
+	return row;
+}
+
+/* After a KVM_RUN that fails, here for want of a PMU, userspace denies and allows as before. */
+static void test_failed_run(const struct row *row, bool allow)
 {
 	const struct id_vm config = { "pmu", BIT(KVM_ARM_VCPU_PMU_V3) };
-	enum outcome outcome = OTHER;
-	const struct row *row = rows;
+	const char *what = allow ? "allowed" : "denied";
+	enum outcome outcome;
 	struct id_guest g;
+	u64 most;
 
-	while (strcmp(row->field, "ID_AA64ISAR1_EL1.DPB"))
-		row++;
-	if (id_vm_is_possible(&config) && host_has_fgt && host_has[row - rows]) {
-		id_guest_create(&g, &config);
-		TEST_ASSERT(__vcpu_run(g.vcpu) && errno == EINVAL, "A PMU from nowhere");
-		id_guest_set(&g, row->reg, id_guest_get(&g, row->reg) & ~ID_AA64ISAR1_EL1_DPB_MASK);
-		start(&g);
-		outcome = try(&g, row, EL1);
-		kvm_vm_free(g.vm);
-		ksft_test_result(outcome == UNDEF, "denied after a KVM_RUN that failed\n");
-	} else {
-		ksft_test_result_skip("denied after a KVM_RUN that failed\n");
+	if (!id_vm_is_possible(&config) || !host_has[row - rows] || (row->fgt && !host_has_fgt)) {
+		ksft_test_result_skip("%s after a KVM_RUN that failed\n", what);
+		return;
 	}
+	id_guest_create(&g, &config);
+	most = id_guest_get(&g, row->reg);
+	if (allow)
+		TEST_ASSERT(lower(&g, row), "%s can't be lowered", row->field);
+	TEST_ASSERT(__vcpu_run(g.vcpu) && errno == EINVAL, "A PMU from nowhere");
+	if (allow)
+		id_guest_set(&g, row->reg, most);
+	else
+		TEST_ASSERT(lower(&g, row), "%s can't be lowered", row->field);
+	start(&g);
+	outcome = try(&g, row, EL1);
+	kvm_vm_free(g.vm);
+	ksft_test_result(outcome == (allow ? USABLE : UNDEF), "%s after a KVM_RUN that failed\n",
+			 what);
+}
+
+static struct kvm_vcpu *other;
+static bool has_run;
+
+/* Write a GIC into a VM that has none, until it has run. */
+static void *write_gic(void *word)
+{
+	while (!READ_ONCE(has_run))
+		__vcpu_set_reg(other, KVM_ARM64_SYS_REG(SYS_ID_AA64PFR0_EL1), *(u64 *)word);
+	return NULL;
+}
+
+/* What KVM has made of ID registers for the first KVM_RUN, nobody changes in the middle of it. */
+static void test_first_run(const struct row *row)
+{
+	const struct id_vm config = { "plain" };
+	struct kvm_vcpu_init init = {};
+	enum outcome outcome = UNDEF;
+	struct id_guest g;
+	pthread_t thread;
+	u64 word;
+
+	if (!host_has[row - rows]) {
+		ksft_test_result_skip("no GIC that is written during the first KVM_RUN\n");
+		return;
+	}
+	for (int i = 0; i < 30 && outcome == UNDEF; i++) {
+		id_guest_create(&g, &config);
+		vm_ioctl(g.vm, KVM_ARM_PREFERRED_TARGET, &init);
+		other = __vm_vcpu_add(g.vm, 1);
+		vcpu_ioctl(other, KVM_ARM_VCPU_INIT, &init);
+		word = id_guest_get(&g, SYS_ID_AA64PFR0_EL1) & ~ID_AA64PFR0_EL1_GIC_MASK;
+		word |= (u64)ID_AA64PFR0_EL1_GIC_IMP << ID_AA64PFR0_EL1_GIC_SHIFT;
+		start(&g);
+		has_run = false;
+		TEST_ASSERT(!pthread_create(&thread, NULL, write_gic, &word), "No thread");
+		outcome = try(&g, row, EL1);
+		WRITE_ONCE(has_run, true);
+		pthread_join(thread, NULL);
+		kvm_vm_free(g.vm);
+	}
+	ksft_test_result(outcome == UNDEF, "no GIC that is written during the first KVM_RUN\n");
 }
 
 int main(void)
 {
-	int kmsg = kmsg_open(), plan = 4, missing, untold = 0;
+	int kmsg = kmsg_open(), plan = 6, missing, untold = 0;
 
 	ksft_print_header();
 	for (int i = 0; i < ARRAY_SIZE(rows); i++)
@@ -1079,7 +1141,9 @@ int main(void)
 		test_row(&rows[i], EL2);
 		test_row(&rows[i], E2H0);
 	}
-	test_failed_run();
+	test_failed_run(row_of("dc cvap"), false);
+	test_failed_run(row_of("tlbi vmalle1os"), true);
+	test_first_run(row_of("msr ICC_SGI1R_EL1"));
 	kmsg_test(kmsg);
 	ksft_finished();
 }

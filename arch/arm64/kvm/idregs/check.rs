@@ -46,14 +46,12 @@ pub(crate) struct Refusal {
 
 impl Row {
     /// What userspace means by its value of the field: one that KVM once handed out is accepted,
-    /// so that VMs can be restored, and ignored. `asked` is all that userspace wrote, `word` what
-    /// is left of it.
+    /// so that VMs can be restored, and ignored.
     #[inline(always)]
-    pub(super) fn forgive(&self, bound: &Bound, word: u64, asked: u64, vm: &VmRegister<'_>) -> u64 {
+    fn forgive(&self, bound: &Bound, word: u64, vm: &VmRegister<'_>) -> u64 {
         let Some(once) = bound.once else {
             return word;
         };
-        let differs = asked ^ vm.host;
         let [value, limit, host] = [word, vm.limit, vm.host].map(|word| word & self.mask);
         let is_old = match once.value {
             Old::Value(old) => value == self.place(old),
@@ -62,7 +60,6 @@ impl Row {
         };
         let is_meant = is_old
             && once.host.is_none_or(|value| self.place(value) == host)
-            && once.beside.is_none_or(|field| differs & field.mask() == 0)
             && once.condition.holds(&vm.facts);
         match (once.value, once.host) {
             _ if !is_meant => word,
@@ -73,19 +70,24 @@ impl Row {
 
     /// Whether nothing can make the value acceptable.
     #[inline(always)]
-    pub(super) fn is_impossible(
-        &self,
-        bound: &Bound,
-        word: u64,
-        limit: u64,
-        facts: &Facts<'_>,
-    ) -> bool {
+    fn is_impossible(&self, bound: &Bound, word: u64, limit: u64, facts: &Facts<'_>) -> bool {
         let value = word & self.mask;
         let is_too_low = bound.least.is_some_and(|least| {
             value ^ self.sign < self.place(least) ^ self.sign
                 && self.policy.or.is_none_or(|or| value != self.place(or))
         });
         is_too_low || bound.always && !self.is_within(word, limit, facts)
+    }
+
+    /// What userspace means by its value of the field, unless nothing can make that acceptable.
+    #[inline(always)]
+    pub(super) fn meant(&self, word: u64, vm: &VmRegister<'_>) -> Result<u64, Refusal> {
+        let bound = self.bound(&vm.facts);
+        let word = self.forgive(bound, word, vm);
+        if self.is_impossible(bound, word, vm.limit, &vm.facts) {
+            return Err(Refusal::new(Reason::Impossible, self.mask));
+        }
+        Ok(word)
     }
 
     /// Whether the value is within the limit.
@@ -119,16 +121,10 @@ impl VmRegister<'_> {
         if self.ignores_writes() {
             return Ok(0);
         }
-        let asked = word;
         let mut word = word;
         if self.limits.has_rules {
-            // Rows look at their own field only, but for beside().
             for row in self.limits.rows {
-                let bound = row.bound(&self.facts);
-                word = row.forgive(bound, word, asked, self);
-                if row.is_impossible(bound, word, self.limit, &self.facts) {
-                    return Err(Refusal::new(Reason::Impossible, row.mask));
-                }
+                word = row.meant(word, self)?;
             }
         }
         if let Some(now) = now {

@@ -136,6 +136,8 @@ facts! {
         PAGE_OVER_4K = KVM_IDREG_KERNEL_PAGE_OVER_4K;
         /// Pages larger than 16 KiB.
         PAGE_OVER_16K = KVM_IDREG_KERNEL_PAGE_OVER_16K;
+        /// MPAM, so that KVM traps its registers.
+        MPAM = KVM_IDREG_KERNEL_MPAM;
     }
 }
 

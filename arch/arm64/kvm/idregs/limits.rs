@@ -30,8 +30,7 @@
 //! - `ignores(V)`, `ignores_host()`: V, or the host's value, is what KVM once handed out: accepted,
 //!   and ignored; `where_host(H)` if the host has H, which is what V is taken for, `provided(C)` on
 //!   a condition.
-//! - `cuts()`: as much as the host has is what KVM once handed out: accepted, and cut to the limit;
-//!   `beside(F)` only together with what the host has in that field of the register.
+//! - `cuts()`: as much as the host has is what KVM once handed out: accepted, and cut to the limit.
 //! - `needs(..)`: what the field implies of others; KVM itself gives no VM one without the other.
 //! - `irqchip(C, V)`: KVM sets V, or else `NI`, when it knows the VM's interrupt controller.
 //! - `nested(..)`: stands for all that but order, `needs()` and `irqchip()`, in a VM with EL2.
@@ -180,7 +179,7 @@ const TVM: &str = "HCR_EL2.TVM would trap all of a guest's memory management";
 const API_ALL: &str = "HCR_EL2.API traps all of it, or nothing";
 
 /// Why no guest can be kept from what the CPU can walk.
-const TCR_VALUE: &str = "a value of TCR_EL1, which is the guest's";
+const TCR_VALUE: &str = "granules are values of TCR_EL1, which is the guest's";
 
 /// Stage 1 of a guest hypervisor, which KVM walks in software too.
 const STAGE_1: Class = mirrored("walk_s1");
@@ -451,7 +450,7 @@ const TABLE: &[Limits] = limits! {
                         .needs(&[mirror!(IMP: ID_PFR0_EL1.DIT, IMP)]);
         AMU:            denied("activity monitors are trapped");
         MPAM:           up_to(_0, Inert).fixed().ignores_host()
-                        .untrappable("with arm64.nompam, as firmware then traps MPAM2_EL2");
+                        .untrappable_when(not(kernel(MPAM)), "MPAM2_EL2 isn't set to trap it");
         SEL2:           up_to(IMP, Inert).nested(up_to(NI, Inert)).unprotected();
         SVE:            up_to(IMP, state!(ZCR_EL1).and(mirrored("kvm_hyp_handle_fpsimd")))
                         .when(vm(SVE)).fixed()
@@ -727,7 +726,8 @@ const TABLE: &[Limits] = limits! {
         APA:            up_to(FPACCOMBINE, PAUTH).when(vm(PTRAUTH)).fixed()
                         .cuts().provided(vm(PTRAUTH)).protected(at_most(PAuth).when(vm(PTRAUTH)))
                         .untrappable_when(vm(PTRAUTH), API_ALL);
-        DPB:            up_to(DPB2, Trapped);
+        DPB:            up_to(DPB2, Trapped)
+                        .untrappable_when(vm(MTE).and(not(vm(EL2))), "DC CVAP traps with MTE's");
     }
     ID_AA64ISAR2_EL1 {
         ATS1A:          up_to(IMP, Trapped);
@@ -774,7 +774,7 @@ const TABLE: &[Limits] = limits! {
         FGT:            up_to(FGT2, Inert)
                         .nested(up_to(FGT2, state!(HFGRTR_EL2, HFGITR_EL2, HFGRTR2_EL2)
                                       .and(mirrored("triage_sysreg_trap")))).unprotected();
-        EXS:            up_to(IMP, own!(SCTLR_EL1)).nested(up_to(NI, Inert));
+        EXS:            up_to(IMP, own!(SCTLR_EL1)).nested(up_to(NI, own!(SCTLR_EL1)));
         // A guest hypervisor can't have stage 2 pages that are smaller than the host's.
         TGRAN4_2:       up_to(_52_BIT, Inert).exact(NI)
                         .nested(force(TGRAN4, STAGE_2).force_when(host(STAGE2_4K), IMP)
@@ -788,16 +788,12 @@ const TABLE: &[Limits] = limits! {
                         .protected(exactly(TGRAN16));
         // ERETAx and VNCR_EL2 are emulated for addresses of 48 bits; KVM showed 52 bits once.
         TGRAN4:         up_to(_52_BIT, own!(TCR_EL1))
-                        .nested(up_to(IMP, STAGE_1).cuts()
-                        .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN16::FIELD))
-                        .protected(at_most(IMP))
+                        .nested(up_to(IMP, STAGE_1).cuts()).protected(at_most(IMP))
                         .untrappable(TCR_VALUE);
         TGRAN64:        up_to(IMP, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1))
                         .untrappable(TCR_VALUE);
         TGRAN16:        up_to(_52_BIT, own!(TCR_EL1))
-                        .nested(up_to(IMP, STAGE_1).cuts()
-                        .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN4::FIELD))
-                        .protected(at_most(IMP))
+                        .nested(up_to(IMP, STAGE_1).cuts()).protected(at_most(IMP))
                         .untrappable(TCR_VALUE);
         BIGENDEL0:      up_to(IMP, own!(SCTLR_EL1));
         SNSMEM:         up_to(IMP, Inert).nested(up_to(NI, Inert));

@@ -139,8 +139,6 @@ pub(crate) struct Once {
     /// What the host must have.
     pub(crate) host: Option<u8>,
     pub(crate) condition: Condition,
-    /// The field that must be what the host has, too.
-    pub(crate) beside: Option<&'static Field>,
 }
 
 /// Which value that is, and what is meant by it.
@@ -445,13 +443,17 @@ impl Policy {
         self
     }
 
-    const fn once(mut self, once: Once) -> Self {
-        self.bound.once = Some(once);
+    const fn accepts(mut self, value: Old) -> Self {
+        self.bound.once = Some(Once {
+            value,
+            host: None,
+            condition: Condition::ALWAYS,
+        });
         self
     }
 
-    const fn accepted(&self) -> Once {
-        match self.bound.once {
+    const fn accepted(&mut self) -> &mut Once {
+        match &mut self.bound.once {
             Some(once) => once,
             None => panic!("no value is ignored"),
         }
@@ -459,56 +461,29 @@ impl Policy {
 
     /// A value is accepted, and ignored.
     pub(crate) const fn ignores(self, value: u64) -> Self {
-        self.once(Once {
-            value: Old::Value(byte(value)),
-            host: None,
-            condition: Condition::ALWAYS,
-            beside: None,
-        })
+        self.accepts(Old::Value(byte(value)))
     }
 
     /// The host's value is accepted, and ignored.
     pub(crate) const fn ignores_host(self) -> Self {
-        self.once(Once {
-            value: Old::Host,
-            host: None,
-            condition: Condition::ALWAYS,
-            beside: None,
-        })
+        self.accepts(Old::Host)
     }
 
     /// As much as the host has is accepted, and cut to the limit.
     pub(crate) const fn cuts(self) -> Self {
-        self.once(Once {
-            value: Old::Above,
-            host: None,
-            condition: Condition::ALWAYS,
-            beside: None,
-        })
+        self.accepts(Old::Above)
     }
 
     /// Only where the host has this value, and then the limit is meant.
-    pub(crate) const fn where_host(self, value: u64) -> Self {
-        let once = self.accepted();
-        self.once(Once {
-            host: Some(byte(value)),
-            ..once
-        })
+    pub(crate) const fn where_host(mut self, value: u64) -> Self {
+        self.accepted().host = Some(byte(value));
+        self
     }
 
     /// Only on a condition.
-    pub(crate) const fn provided(self, condition: Condition) -> Self {
-        let once = self.accepted();
-        self.once(Once { condition, ..once })
-    }
-
-    /// Only together with what the host has in another field of the register.
-    pub(crate) const fn beside(self, field: &'static Field) -> Self {
-        let once = self.accepted();
-        self.once(Once {
-            beside: Some(field),
-            ..once
-        })
+    pub(crate) const fn provided(mut self, condition: Condition) -> Self {
+        self.accepted().condition = condition;
+        self
     }
 
     /// What KVM sets it to when the VM runs first, and when it gets its interrupt controller: the

@@ -173,14 +173,10 @@ impl VmRegister<'_> {
         if self.ignores_writes() {
             return Ok(0);
         }
-        let (asked, mut word) = (word, word);
-        if let Some(row) = row {
-            let bound = row.bound(&self.facts);
-            word = row.forgive(bound, word, asked, self);
-            if row.is_impossible(bound, word, self.limit, &self.facts) {
-                return Err(Reason::Impossible);
-            }
-        }
+        let word = match row {
+            Some(row) => row.meant(word, self).map_err(|refusal| refusal.reason)?,
+            None => word,
+        };
         let value = field.get(word);
         let is_limit = value == field.get(self.limit);
         match (now, row) {

@@ -30,7 +30,7 @@ use super::{
     }, //
 };
 
-/// Which fine-grained traps a VM has: EL2 sets none for protected ones.
+/// Which fine-grained traps a VM has: EL2 sets none for protected ones, but those that zeros are.
 fn fgt(facts: &Facts<'_>) -> u64 {
     if facts.has(Fact::PROTECTED) {
         return FGT::NI;
@@ -113,11 +113,12 @@ impl Row {
     /// Why a guest can use what the host has, whatever the field says, if its class isn't why.
     pub(crate) fn untrappable(&self, facts: &Facts<'_>) -> Option<&'static str> {
         match self.policy.untrappable {
-            Some(it) => (it.condition.holds(facts)
-                && it.fgt.is_none_or(|least| fgt(facts) < least))
-            .then_some(it.why),
-            None => (matches!(self.bound(facts).class, Some(Class::Trapped))
-                && fgt(facts) < FGT::IMP)
+            Some(it)
+                if it.condition.holds(facts) && it.fgt.is_none_or(|least| fgt(facts) < least) =>
+            {
+                Some(it.why)
+            }
+            _ => (matches!(self.bound(facts).class, Some(Class::Trapped)) && fgt(facts) < FGT::IMP)
                 .then_some("only FEAT_FGT traps it"),
         }
     }

@@ -112,7 +112,8 @@ mod suite {
                 Iterator::chain(instead.into_iter(), [once])
             });
             let irqchip = policy.irqchip.map(|(condition, _)| condition);
-            Iterator::chain(of_bounds, [irqchip, Some(limits.condition)]).flatten()
+            let untrappable = policy.untrappable.map(|why| why.condition);
+            Iterator::chain(of_bounds, [irqchip, untrappable, Some(limits.condition)]).flatten()
         })
     }
 
@@ -137,11 +138,12 @@ mod suite {
         })
     }
 
-    /// Interrupt controllers come later, and MTE2 is about values that are written.
+    /// Interrupt controllers come later, MTE2 is about values that are written, and MPAM about what
+    /// guests can use.
     #[test]
     fn each_fact_makes_a_difference() {
         for (fact, _, _) in Fact::ALL {
-            let is_elsewhere = [VGIC_V3, VGIC_V5, MTE2].contains(fact);
+            let is_elsewhere = [VGIC_V3, VGIC_V5, MTE2, MPAM].contains(fact);
 
             assert_eq!(makes_a_difference(*fact), !is_elsewhere);
         }
