@@ -247,10 +247,12 @@ unsigned int kvm_caps_adjusted(struct kvm_guest_cap *caps, const struct kvm_caps
 unsigned int kvm_caps_mended(struct kvm_guest_cap *caps, struct kvm_cpuid_table *table);
 
 /*
- * Components of XCR0 that are asked for, and that userspace is not permitted to use, with
- * those that the kernel has turned on, and those that KVM supports.
+ * Components of XCR0, or at index 1 of IA32_XSS, that are asked for in the lower or the upper half,
+ * and that the vCPU will not have: for want of a permission, or of a host that has them.  @kernel
+ * are those that the kernel has turned on, @kvm those that KVM supports.
  */
-unsigned int kvm_caps_forbidden(struct kvm_guest_cap *caps, u64 asked, u64 kernel, u64 kvm);
+unsigned int kvm_caps_components(struct kvm_guest_cap *caps, u32 index, u32 half, u32 asked,
+				 bool forbidden, u64 kernel, u64 kvm);
 
 /* What of SGX's leaf the kernel knows; macros of enumerators are nothing to bindgen. */
 enum {

@@ -229,6 +229,43 @@ static void check_forbidden(struct kvm_vm *vm, const struct kvm_guest_cap *cap)
 		    "the component is %s", is_there ? "there" : "not there");
 }
 
+/* A component of XCR0, or of IA32_XSS, that guests can't set. */
+static bool is_component(const struct kvm_guest_cap *cap)
+{
+	return cap->verdict == KVM_GUEST_CAP_WITHHELD &&
+	       (cap->id == KVM_GUEST_CAP_CPUID(0xd, 0) ||
+		(cap->id == KVM_GUEST_CAP_CPUID(0xd, 1) && cap->lsb >= 64));
+}
+
+static u64 components(const struct kvm_cpuid_entry2 *e, u32 index)
+{
+	return e ? (u64)e->edx << 32 | (index ? e->ecx : e->eax) : 0;
+}
+
+/* Components that are withheld, which come first, are all that aren't supported. */
+static u32 check_components(struct kvm_vm *vm, const struct kvm_guest_cap *cap, u32 nr)
+{
+	struct kvm_cpuid2 *supported = (void *)kvm_get_supported_cpuid();
+	u64 xss = components(answer(supported, KVM_GUEST_CAP_CPUID(0xd, 1)), 1);
+	u32 n = 0, wanted;
+	u64 xcr0 = 0;
+
+	/* KVM_GET_SUPPORTED_CPUID has but those of XCR0 that need no permission, or have one. */
+	__kvm_device_attr_get(vm->kvm_fd, 0, KVM_X86_XCOMP_GUEST_SUPP, &xcr0);
+	wanted = __builtin_popcountll(components(answer(table, KVM_GUEST_CAP_CPUID(0xd, 0)), 0) &
+				      ~xcr0) +
+		 __builtin_popcountll(components(answer(table, KVM_GUEST_CAP_CPUID(0xd, 1)), 1) &
+				      ~xss);
+	for (; n < nr && is_component(&cap[n]); n++) {
+		TEST_ASSERT(cap[n].asked && get(answer(table, cap[n].id), &cap[n]) && !cap[n].value &&
+			    cap[n].rule == KVM_GUEST_CAP_ABSENT && is_of_host(&cap[n]) &&
+			    cap[n].why >= KVM_GUEST_CAP_NO_CPU && cap[n].why <= KVM_GUEST_CAP_NO_KVM,
+			    "%llx[%u] is no component that isn't there", cap[n].id, cap[n].lsb);
+	}
+	TEST_ASSERT_EQ(n, wanted);
+	return n;
+}
+
 /* CR4's bits follow from what the vCPU may use. */
 static void check_effects(struct kvm_vcpu *vcpu, u32 nr)
 {
@@ -296,6 +333,8 @@ static void test_table(int vm_fd, struct kvm_vcpu *vcpu)
 	}
 	if (error)
 		set(vcpu, table, 0);
+
+	n += check_components(vcpu->vm, &caps[n], nr - n);
 
 	/* KVM writes to entries what it said that it would. */
 	for (; n < nr && caps[n].verdict == KVM_GUEST_CAP_ADJUSTED; n++) {

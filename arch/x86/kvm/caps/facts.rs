@@ -140,6 +140,32 @@ pub(crate) struct Facts<'a> {
 /// No feature at all.
 pub(crate) const NOTHING: Words = [0; NR_KVM_CPU_CAPS];
 
+/// `words`, with features by their numbers.
+pub(crate) const fn with(mut words: Words, numbers: [Option<u32>; 3]) -> Words {
+    let mut i = 0;
+
+    while i < numbers.len() {
+        if let Some(number) = numbers[i] {
+            words[(number / u32::BITS) as usize] |= 1 << (number % u32::BITS);
+        }
+        i += 1;
+    }
+    words
+}
+
+/// Whether there is a feature in them.
+pub(crate) const fn has_any(words: &Words) -> bool {
+    let mut i = 0;
+
+    while i < words.len() {
+        if words[i] != 0 {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 impl Facts<'static> {
     /// Nothing is known.
     pub(crate) const NONE: Self = Self {

@@ -65,6 +65,7 @@ use crate::{
         Answer,
         Bounds,
         Components,
+        Half,
         Rule,
         Verdict, //
     },
@@ -295,60 +296,39 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_find_highest_basic(
 /// How kvm-intel or kvm-amd is configured.
 fn vendor_flags(vendor: &kvm_vendor_snapshot) -> Flags {
     // By name, so that a field that C has more fails the build. The kind is for vcpu_flags().
-    let kvm_vendor_snapshot {
-        kind: _,
-        nested,
-        nrips,
-        tsc_scaling,
-        vls,
-        lbrv,
-        gmet,
-        vgif,
-        vnmi,
-        sev,
-        sev_es,
-        sev_snp,
-        core_counters,
-        pmu_v2,
-        mpx_state,
-        invpcid,
-        pt_host_guest,
-        pebs,
-        sgx,
-        umip_emulated,
-        xsaves,
-        rdtscp,
-        user_wait_pause,
-        load_cet_state,
-        unrestricted_guest,
-        any_error_code,
-    } = *vendor;
-
-    flag(Flag::Nested, nested)
-        | flag(Flag::Nrips, nrips)
-        | flag(Flag::TscScaling, tsc_scaling)
-        | flag(Flag::Vls, vls)
-        | flag(Flag::Lbrv, lbrv)
-        | flag(Flag::Gmet, gmet)
-        | flag(Flag::Vgif, vgif)
-        | flag(Flag::Vnmi, vnmi)
-        | flag(Flag::Sev, sev)
-        | flag(Flag::SevEs, sev_es)
-        | flag(Flag::SevSnp, sev_snp)
-        | flag(Flag::CoreCounters, core_counters)
-        | flag(Flag::PmuV2, pmu_v2)
-        | flag(Flag::MpxState, mpx_state)
-        | flag(Flag::Invpcid, invpcid)
-        | flag(Flag::PtHostGuest, pt_host_guest)
-        | flag(Flag::Pebs, pebs)
-        | flag(Flag::Sgx, sgx)
-        | flag(Flag::UmipEmulated, umip_emulated)
-        | flag(Flag::Xsaves, xsaves)
-        | flag(Flag::Rdtscp, rdtscp)
-        | flag(Flag::UserWaitPause, user_wait_pause)
-        | flag(Flag::LoadCetState, load_cet_state)
-        | flag(Flag::UnrestrictedGuest, unrestricted_guest)
-        | flag(Flag::AnyErrorCode, any_error_code)
+    macro_rules! flags {
+        ($($field:ident: $flag:ident,)*) => {{
+            let kvm_vendor_snapshot { kind: _, $($field),* } = *vendor;
+            Flags::empty() $(| flag(Flag::$flag, $field))*
+        }};
+    }
+    flags! {
+        nested: Nested,
+        nrips: Nrips,
+        tsc_scaling: TscScaling,
+        vls: Vls,
+        lbrv: Lbrv,
+        gmet: Gmet,
+        vgif: Vgif,
+        vnmi: Vnmi,
+        sev: Sev,
+        sev_es: SevEs,
+        sev_snp: SevSnp,
+        core_counters: CoreCounters,
+        pmu_v2: PmuV2,
+        mpx_state: MpxState,
+        invpcid: Invpcid,
+        pt_host_guest: PtHostGuest,
+        pebs: Pebs,
+        sgx: Sgx,
+        umip_emulated: UmipEmulated,
+        xsaves: Xsaves,
+        rdtscp: Rdtscp,
+        user_wait_pause: UserWaitPause,
+        load_cet_state: LoadCetState,
+        unrestricted_guest: UnrestrictedGuest,
+        any_error_code: AnyErrorCode,
+    }
 }
 
 /// Room for `nent` entries.
@@ -967,32 +947,42 @@ pub(crate) unsafe extern "C" fn kvm_caps_mended(
     unsafe { record(caps, Answer::mended(entries, index)) }
 }
 
-/// Tells of components of XCR0 that are asked for and take a permission, on a host whose kernel has
-/// turned on `kernel`, of which KVM supports `kvm`: how many these are.
+/// Tells of components of XCR0, or at index 1 of IA32_XSS, that are asked for in one half, 0 or 1,
+/// and that the vCPU will not have, on a host whose kernel has turned on `kernel`, of which KVM
+/// supports `kvm`: how many these are.
 ///
 /// # Safety
 ///
 /// `caps` must be as [`record()`] asks.
 #[export]
-pub(crate) unsafe extern "C" fn kvm_caps_forbidden(
+pub(crate) unsafe extern "C" fn kvm_caps_components(
     caps: *mut kvm_guest_cap,
-    asked: u64,
+    index: u32,
+    half: u32,
+    asked: u32,
+    forbidden: bool,
     kernel: u64,
     kvm: u64,
 ) -> c_uint {
     let [last, ..] = read_cpuid(0, 0);
-    let [low, _, _, high] = match last {
-        0xd.. => read_cpuid(0xd, 0),
+    let [eax, _, ecx, edx] = match last {
+        0xd.. => read_cpuid(0xd, index),
         _ => [0; 4],
     };
     let host = Components {
-        cpu: u64::from(high) << 32 | u64::from(low),
+        cpu: u64::from(edx) << 32 | u64::from(if index == 0 { eax } else { ecx }),
         kernel,
         kvm,
     };
+    let verdict = match forbidden {
+        true => Verdict::Forbidden,
+        false => Verdict::Withheld,
+    };
+
+    let half = Half::new(index, half);
 
     // SAFETY: The caller promises that there is room.
-    unsafe { record(caps, Answer::forbidden(asked, &host)) }
+    unsafe { record(caps, Answer::components(&half, asked, verdict, &host)) }
 }
 
 /// CPUID of this CPU.

@@ -77,7 +77,33 @@ impl Bounds {
     }
 }
 
-/// Components of XCR0.
+/// A register of leaf 0xd with half of the components of XCR0 or IA32_XSS.
+#[derive(Clone, Copy)]
+pub(crate) struct Half {
+    /// 0 is XCR0's, 1 is IA32_XSS's.
+    pub(crate) index: u32,
+    pub(crate) reg: Reg,
+    /// The first of them.
+    pub(crate) first: u32,
+}
+
+impl Half {
+    /// The lower half, or the upper one.
+    pub(crate) fn new(index: u32, half: u32) -> Self {
+        Self {
+            index,
+            reg: match (half, index) {
+                (0, 0) => Reg::Eax,
+                (0, _) => Reg::Ecx,
+                _ => Reg::Edx,
+            },
+            first: if half == 0 { 0 } else { u32::BITS },
+        }
+    }
+}
+
+/// Components of XCR0, or of IA32_XSS.
+#[derive(Clone, Copy)]
 pub(crate) struct Components {
     /// Those that the CPU has.
     pub(crate) cpu: u64,
@@ -334,35 +360,37 @@ impl Answer {
         })
     }
 
-    /// Components of XCR0 that the table asks for and that take a permission, on a host that has
-    /// these.
-    pub(crate) fn forbidden(asked: u64, host: &Components) -> impl Iterator<Item = Self> + '_ {
-        [(Reg::Eax, 0), (Reg::Edx, u32::BITS)]
-            .into_iter()
-            .flat_map(move |(reg, first)| {
-                let leaf = Leaf {
-                    function: 0xd,
-                    index: 0,
-                    reg,
-                };
+    /// Components that the table asks for in a register of leaf 0xd and that the vCPU will not
+    /// have, on a host that has these.
+    pub(crate) fn components(
+        half: &Half,
+        asked: u32,
+        verdict: Verdict,
+        host: &Components,
+    ) -> impl Iterator<Item = Self> {
+        let (Half { index, reg, first }, host) = (*half, *host);
+        let leaf = Leaf {
+            function: 0xd,
+            index,
+            reg,
+        };
 
-                bits(asked.wrapping_shr(first) as u32).map(move |bit| {
-                    let component = 1u64.wrapping_shl(first | bit);
-                    let missing = host.missing(component);
-                    let rule = match missing {
-                        Some(_) => Rule::Absent,
-                        None => Rule::LowerSafe,
-                    };
+        bits(asked).map(move |bit| {
+            let component = 1u64.wrapping_shl(first | bit);
+            let missing = host.missing(component);
+            let rule = match missing {
+                Some(_) => Rule::Absent,
+                None => Rule::LowerSafe,
+            };
 
-                    Self {
-                        why: missing.map(Why::Missing),
-                        host: component & host.cpu != 0,
-                        is_supported: component & host.kvm != 0,
-                        highest: missing.is_none().into(),
-                        ..Self::of(leaf, bit, rule, Verdict::Forbidden, (1, 0))
-                    }
-                })
-            })
+            Self {
+                why: missing.map(Why::Missing),
+                host: component & host.cpu != 0,
+                is_supported: component & host.kvm != 0,
+                highest: missing.is_none().into(),
+                ..Self::of(leaf, bit, rule, verdict, (1, 0))
+            }
+        })
     }
 }
 

@@ -36,6 +36,7 @@ use crate::{
         kvm,
         not,
         vcpu,
+        with,
         Condition,
         Facts,
         NOTHING, //
@@ -198,15 +199,7 @@ pub(crate) const fn features_of(table: &[Bit]) -> Words {
 
     while i < table.len() {
         if let Some(condition) = &table[i].features {
-            let numbers = condition.of_vcpu();
-            let mut j = 0;
-
-            while j < numbers.len() {
-                if let Some(number) = numbers[j] {
-                    features[(number / u32::BITS) as usize] |= 1 << (number % u32::BITS);
-                }
-                j += 1;
-            }
+            features = with(features, condition.of_vcpu());
         }
         i += 1;
     }

@@ -38,21 +38,23 @@ use crate::{
         Words,
         CPUID_1_EDX,
         FEATURES,
-        NCAPINTS,
-        NR_KVM_CPU_CAPS, //
+        NCAPINTS, //
     },
     facts::{
         all_hold,
+        has_any,
         has_bug,
         is,
         kernel,
         kvm,
         not,
         on,
+        with,
         Condition,
         Facts,
         Flag::*,
-        Flags, //
+        Flags,
+        NOTHING, //
     }, //
 };
 
@@ -595,10 +597,9 @@ pub(crate) struct Row {
 }
 
 impl More {
-    /// Whether a condition is about what KVM supports. Fails the build if one is about a vCPU, or
-    /// about a row that asks itself.
-    const fn asks_kvm(&self) -> bool {
-        let mut asks = false;
+    /// `asked`, with the features that its conditions ask KVM for. Fails the build if one is about
+    /// a vCPU.
+    const fn asked(&self, mut asked: Words) -> Words {
         let mut i = 0;
 
         match *self {
@@ -607,50 +608,18 @@ impl More {
                 while i < conditions.len() {
                     assert!(conditions[i].is_of_host(), "no vCPU is known there");
                     assert!(conditions[i].asks_only(KNOWN), "only leaves know this flag");
-                    asks |= !matches!(conditions[i].of_kvm(), [None, None, None]);
+                    asked = with(asked, conditions[i].of_kvm());
                     i += 1;
                 }
             }
             More::Several(several) => {
                 while i < several.len() {
-                    asks |= several[i].asks_kvm();
+                    asked = several[i].asked(asked);
                     i += 1;
                 }
             }
         }
-        asks
-    }
-
-    /// Whether it asks KVM for the feature with a number.
-    const fn asks_for(&self, number: u32) -> bool {
-        let mut i = 0;
-
-        match *self {
-            More::Nothing | More::Why(_) => (),
-            More::Also(conditions) | More::Needs(conditions) | More::Expects(conditions) => {
-                while i < conditions.len() {
-                    let asked = conditions[i].of_kvm();
-                    let mut j = 0;
-
-                    while j < asked.len() {
-                        if matches!(asked[j], Some(asked) if asked == number) {
-                            return true;
-                        }
-                        j += 1;
-                    }
-                    i += 1;
-                }
-            }
-            More::Several(several) => {
-                while i < several.len() {
-                    if several[i].asks_for(number) {
-                        return true;
-                    }
-                    i += 1;
-                }
-            }
-        }
-        false
+        asked
     }
 
     /// What becomes of a feature that KVM supports by the verb alone, or doesn't, and whether the
@@ -737,7 +706,7 @@ impl Row {
             "one such word is enough"
         );
         Self {
-            asks_kvm: more.asks_kvm(),
+            asks_kvm: has_any(&more.asked(NOTHING)),
             more,
             ..self
         }
@@ -830,7 +799,11 @@ impl Row {
 
     /// Why KVM does not support the feature on `host`, where it doesn't.
     pub(crate) fn missing(&self, host: &Facts<'_>) -> Missing {
-        self.misses(host).unwrap_or(Missing::Kvm)
+        match self.misses(host) {
+            // Its conditions are KVM's, and most of these are the CPU's, too.
+            Some(_) if self.verb == Verb::Vendor && !self.feature.is_in(host.cpu) => Missing::Cpu,
+            missing => missing.unwrap_or(Missing::Kvm),
+        }
     }
 
     /// Whether KVM supports the feature on `host`, and whether that is sane, i.e. has what the row
@@ -861,7 +834,8 @@ pub(crate) const QUERIED: Words = queried_features();
 
 /// As [`QUERIED`]. Fails the build if one has two, or if one is missing.
 const fn queried_features() -> Words {
-    let (mut all, mut queried) = ([0; NR_KVM_CPU_CAPS], [0; NR_KVM_CPU_CAPS]);
+    let (mut all, mut queried) = (NOTHING, NOTHING);
+    let (mut asked, mut asking) = (NOTHING, NOTHING);
     let mut i = 0;
 
     while i < POLICY.len() {
@@ -874,13 +848,13 @@ const fn queried_features() -> Words {
             if all[word] & row.feature.mask() != 0 {
                 a_feature_has_two_rows(&row.feature);
             }
-            assert!(
-                !row.asks_kvm || !is_asked_for(row.feature.number()),
-                "KVM's support is asked for where it isn't known yet"
-            );
             all[word] |= row.feature.mask();
             if row.is_queried {
                 queried[word] |= row.feature.mask();
+            }
+            asked = row.more.asked(asked);
+            if row.asks_kvm {
+                asking[word] |= row.feature.mask();
             }
             j += 1;
         }
@@ -895,25 +869,15 @@ const fn queried_features() -> Words {
         }
         i += 1;
     }
-    queried
-}
-
-/// Whether some row asks KVM for the feature with a number.
-const fn is_asked_for(number: u32) -> bool {
-    let mut i = 0;
-
-    while i < POLICY.len() {
-        let mut j = 0;
-
-        while j < POLICY[i].len() {
-            if POLICY[i][j].more.asks_for(number) {
-                return true;
-            }
-            j += 1;
-        }
+    i = 0;
+    while i < all.len() {
+        assert!(
+            asked[i] & asking[i] == 0,
+            "KVM's support is asked for where it isn't known yet"
+        );
         i += 1;
     }
-    false
+    queried
 }
 
 const fn a_feature_has_two_rows(feature: &Feature) -> ! {

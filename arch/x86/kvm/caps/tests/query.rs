@@ -45,6 +45,7 @@ use crate::{
         Answer,
         Bounds,
         Components,
+        Half,
         Rule,
         Verdict, //
     },
@@ -323,17 +324,49 @@ mod tests {
     }
 
     #[test]
-    fn permissions_are_of_components() {
+    fn components_stand_in_leaf_0xd() {
         let host = Components {
             cpu: !0,
             kernel: !0,
             kvm: !0,
         };
+        let told = |index, half| {
+            Answer::components(
+                &Half::new(index, half),
+                1 << 18 | 1,
+                Verdict::Withheld,
+                &host,
+            )
+            .map(move |told| (told.leaf.index, told.leaf.reg as u32, told.lsb))
+        };
 
-        assert!(Answer::forbidden(1 << 18 | 1 << 33, &host)
-            .map(|told| (told.leaf.reg as u32, told.lsb))
-            .eq([(0, 18), (3, 1)]));
-        assert!(Answer::forbidden(0, &host).next().is_none());
+        for (index, half, reg) in [(0, 0, 0), (0, 1, 3), (1, 0, 2), (1, 1, 3)] {
+            assert!(told(index, half).eq([(index, reg, 0), (index, reg, 18)]));
+        }
+        assert!(
+            Answer::components(&Half::new(0, 0), 0, Verdict::Withheld, &host)
+                .next()
+                .is_none()
+        );
+    }
+
+    /// Of both halves.
+    #[test]
+    fn components_have_their_host() {
+        for half in [0, 1] {
+            let has = 1 << (32 * half);
+            let host = Components {
+                cpu: has,
+                kernel: has,
+                kvm: has,
+            };
+
+            assert!(
+                Answer::components(&Half::new(0, half), 3, Verdict::Withheld, &host)
+                    .map(|told| told.host)
+                    .eq([true, false])
+            );
+        }
     }
 
     #[test]
@@ -350,7 +383,8 @@ mod tests {
 
         for (cpu, kernel, kvm, missing) in cases {
             let host = Components { cpu, kernel, kvm };
-            let mut told = Answer::forbidden(TILES, &host);
+            let mut told =
+                Answer::components(&Half::new(0, 0), TILES as u32, Verdict::Forbidden, &host);
 
             assert!(told.next().is_some_and(|told| {
                 let is_there = missing.is_none();
