@@ -29,7 +29,8 @@ build() {
 	done
 	# A crate's Cargo.toml is not the repository's, which the patch is for.
 	GIT_CEILING_DIRECTORIES=$src git apply --exclude='*/Cargo.toml' "$ROOT"/vmm/*.patch
-	(cd alioth && cargo add -q --target 'cfg(target_os = "linux")' --path "$ROOT/tools/guestcaps" guestcaps)
+	(cd alioth && cargo add -q --target 'cfg(target_os = "linux")' --no-default-features \
+		--path "$ROOT/tools/guestcaps" guestcaps)
 	cd alioth-cli
 	CARGO_TARGET_DIR=$out/target CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_STRIP=true \
 		cargo build --release --target "$target" --config 'patch.crates-io.alioth.path="../alioth"'

@@ -30,9 +30,8 @@ fn number(line: &[String], n: usize) -> Result<u64> {
     })
 }
 
-fn field(name: &str, bits: (u64, u64), order: &str, words: &str) -> String {
-    let ((msb, lsb), width) = (bits, bits.0 - bits.1 + 1);
-    let _ = msb;
+fn field(name: &str, (msb, lsb): (u64, u64), order: &str, words: &str) -> String {
+    let width = msb - lsb + 1;
     format!("Field {{ name: {name:?}, lsb: {lsb}, width: {width}, words: {words:?}, {order} }},")
 }
 

@@ -5,13 +5,14 @@
 use crate::{
     document::Prop,
     facts::{self, Field},
-    model::{Model, Word},
+    model::Model,
     offer::Offer,
     place::Place,
 };
 
 /// What becomes of what was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Verdict {
     /// KVM refuses it.
     Refused,
@@ -27,6 +28,8 @@ pub enum Verdict {
     Needs,
     /// The same, and it is cleared when the VM runs first.
     Cleared,
+    /// The VM has run, and keeps what it has.
+    HasRun,
     /// A later kernel's.
     Other,
 }
@@ -42,6 +45,7 @@ impl Verdict {
             Self::Forbidden => "forbidden",
             Self::Needs => "needs",
             Self::Cleared => "cleared",
+            Self::HasRun => "has-run",
             Self::Other => "unknown",
         }
     }
@@ -50,6 +54,7 @@ impl Verdict {
 /// Something that is not as the model wants it.
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub struct Finding {
     pub place: Place,
     pub field: Field,
@@ -115,11 +120,7 @@ pub fn nearest(model: &Model, findings: &[Finding]) -> Model {
     let mut nearest = model.clone();
     for finding in findings {
         if let Some(take) = finding.take {
-            let word = Word {
-                mask: finding.field.mask(),
-                value: finding.field.put(0, take),
-            };
-            nearest.set(finding.place, word);
+            nearest.put(finding.place, &finding.field, take);
         }
     }
     nearest

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     facts::{self, Field, Order},
-    model::{Model, Source, Word},
+    model::{Model, Source},
     offer::{Feature, Rule},
     place::{Arch, Place},
 };
@@ -152,13 +152,7 @@ pub fn common(hosts: &[Model]) -> Common {
                 .collect();
             let shared = share(place, field, &sides);
             if let Some(value) = shared.value {
-                common.model.set(
-                    place,
-                    Word {
-                        mask: field.mask(),
-                        value: field.put(0, value),
-                    },
-                );
+                common.model.put(place, &field, value);
             }
             common.fields.push(shared);
         }

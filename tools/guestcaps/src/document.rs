@@ -436,10 +436,15 @@ impl Prop {
         }
     }
 
+    /// What it is about.
+    pub fn field(&self) -> Field {
+        let width = self.bits.msb - self.bits.lsb + 1;
+        facts::field(self.register, self.bits.lsb, width)
+    }
+
     /// What it says that a host can give, if it says so.
     pub fn offer(&self) -> Option<Offer> {
-        let width = self.bits.msb - self.bits.lsb + 1;
-        let mut field = facts::field(self.register, self.bits.lsb, width);
+        let mut field = self.field();
         field.signed = self.signed;
         let max = field.max();
         let cut = |value: Option<u64>| value.map(|value| value & max);
@@ -474,9 +479,7 @@ impl Prop {
 impl From<&Offer> for Prop {
     fn from(offer: &Offer) -> Self {
         let values: Vec<_> = offer.values().collect();
-        let rank = |value| offer.field.rank(value);
-        let between = rank(offer.highest).wrapping_sub(rank(offer.lowest));
-        let is_whole = between == (values.len() as u64).wrapping_sub(1);
+        let is_whole = offer.is_whole(&values);
         Self {
             value: Some(offer.value),
             min: Some(offer.lowest),

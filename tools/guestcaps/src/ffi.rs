@@ -6,7 +6,6 @@
 
 use std::os::fd::AsRawFd;
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use kvm_bindings::KVMIO;
 use vmm_sys_util::{
     errno::Error,

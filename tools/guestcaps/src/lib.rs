@@ -21,6 +21,7 @@ pub mod common;
 pub mod diff;
 pub mod document;
 pub mod facts;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ffi;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod kvm;
@@ -30,9 +31,11 @@ mod names;
 pub mod offer;
 pub mod place;
 pub mod read;
+#[cfg(feature = "cli")]
 pub mod show;
 pub mod vcpu;
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(
     dead_code,
     missing_docs,

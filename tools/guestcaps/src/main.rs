@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use guestcaps::{
     check, common, diff,
     document::{self, Document, Prop, Registers, Version},
@@ -39,27 +39,41 @@ struct Cli {
     /// For programs; Documentation/guestcaps.schema.json has the schema
     #[arg(long, global = true)]
     json: bool,
-    /// Try values, as on kernels that can't be asked
-    #[arg(long = "try", global = true)]
-    no_ask: bool,
+}
+
+/// What VMs are configured with.
+#[derive(Args)]
+struct Vm {
     /// What arm64 VMs are configured with: sve, pauth, pmu, mte, el2, or none of them (default: as
     /// the model has it, or all but el2)
-    #[arg(long, global = true, value_name = "FEATURE,...")]
+    #[arg(long, value_name = "FEATURE,...")]
     vm: Option<String>,
+}
+
+/// How KVM is asked.
+#[derive(Args)]
+struct Ask {
+    #[command(flatten)]
+    vm: Vm,
+    /// Try values, as on kernels that can't be asked
+    #[arg(long = "try")]
+    no_ask: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// What this host's KVM offers
-    Host,
+    Host(Ask),
     /// Whether a model fits on this host, why not, and the nearest that does
     Check {
         /// Lines REGISTER VALUE, what cpuid -r prints, a dump, or a CPU template of Firecracker's
         model: String,
+        #[command(flatten)]
+        ask: Ask,
     },
     /// What the vCPUs of a running process have, and why not more (as root)
     Vcpu {
-        /// The VMM's
+        /// Process ID of the VMM
         pid: u32,
     },
     /// The largest model that several hosts accept, and who lacks what
@@ -70,17 +84,19 @@ enum Command {
     },
     /// Where two models or hosts differ
     Diff {
-        /// One
+        /// A model, or a dump of a host, as for check
         a: String,
-        /// The other
+        /// What to compare it with
         b: String,
     },
     /// What this host offers, and what its processor has, for common, diff and make replay elsewhere
-    Dump,
+    Dump(Ask),
     /// Rules between fields that a model breaks
     Lint {
         /// As for check
         model: String,
+        #[command(flatten)]
+        vm: Vm,
     },
 }
 
@@ -93,7 +109,7 @@ struct Said {
     ok: bool,
 }
 
-impl Cli {
+impl Vm {
     fn features(&self) -> Result<Option<Vec<Feature>>, String> {
         let Some(text) = &self.vm else {
             return Ok(None);
@@ -108,21 +124,50 @@ impl Cli {
             .collect();
         found.map(Some)
     }
+}
 
+impl Ask {
+    fn host(&self, features: Option<&[Feature]>) -> Result<Model, kvm::Failed> {
+        kvm::host(features, !self.no_ask)
+    }
+}
+
+/// Dumps, by names that tell them apart.
+fn files(paths: &[String]) -> Result<Vec<Model>, Failed> {
+    let mut models = paths
+        .iter()
+        .map(|path| read::file(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<_> = models.iter().map(|model| model.name.clone()).collect();
+    for (model, path) in models.iter_mut().zip(paths) {
+        if names.iter().filter(|name| **name == model.name).count() > 1 {
+            model.name.clone_from(path);
+        }
+    }
+    match models
+        .windows(2)
+        .all(|two| matches!(two, [a, b] if a.arch() == b.arch()))
+    {
+        true => Ok(models),
+        false => Err("some are of arm64, and some of x86".into()),
+    }
+}
+
+impl Cli {
     fn run(&self) -> Result<Said, Failed> {
         match &self.command {
-            Command::Host => self.host(),
-            Command::Check { model } => self.check(&read::file(model)?),
+            Command::Host(ask) => self.host(ask),
+            Command::Check { model, ask } => self.check(&read::file(model)?, ask),
             Command::Vcpu { pid } => self.vcpu(*pid),
-            Command::Common { hosts } => {
-                let hosts: Result<Vec<_>, _> = hosts.iter().map(|host| read::file(host)).collect();
-                self.common(&hosts?)
-            }
-            Command::Diff { a, b } => self.diff(&read::file(a)?, &read::file(b)?),
-            Command::Dump => {
+            Command::Common { hosts } => self.common(&files(hosts)?),
+            Command::Diff { a, b } => match files(&[a.clone(), b.clone()])?.as_slice() {
+                [a, b] => self.diff(a, b),
+                _ => Err("two are compared".into()),
+            },
+            Command::Dump(ask) => {
                 kvm::stay()?;
                 let cpu = kvm::cpu();
-                let host = kvm::host(self.features()?.as_deref(), !self.no_ask);
+                let host = ask.host(ask.vm.features()?.as_deref());
                 let missing = host.as_ref().err().map(ToString::to_string);
                 if let Some(missing) = &missing {
                     let _ = writeln!(
@@ -134,7 +179,13 @@ impl Cli {
                     arch: cpu.keys().next().map(|place| place.arch()),
                     cpu: Some(Registers(cpu)),
                     notes: missing.into_iter().collect(),
-                    ..of_host("dump", &host.unwrap_or_default())
+                    ..of_host(
+                        "dump",
+                        &host.unwrap_or_else(|_| Model {
+                            about: kvm::about(),
+                            ..Model::default()
+                        }),
+                    )
                 };
                 Ok(Said {
                     text: document::to_json(&document)?,
@@ -142,12 +193,16 @@ impl Cli {
                     ok: true,
                 })
             }
-            Command::Lint { model } => self.lint(&read::file(model)?),
+            Command::Lint { model, vm } => {
+                let mut model = read::file(model)?;
+                model.vm = vm.features()?.or(model.vm);
+                self.lint(&model)
+            }
         }
     }
 
-    fn host(&self) -> Result<Said, Failed> {
-        let host = kvm::host(self.features()?.as_deref(), !self.no_ask)?;
+    fn host(&self, ask: &Ask) -> Result<Said, Failed> {
+        let host = ask.host(ask.vm.features()?.as_deref())?;
         let mut text = head(&host);
         if self.all {
             let _ = write!(text, "\n{}", table_of_all(&host));
@@ -165,16 +220,9 @@ impl Cli {
         })
     }
 
-    fn check(&self, model: &Model) -> Result<Said, Failed> {
-        let features = self.features()?.unwrap_or_else(|| model.wanted_vm());
-        let host = kvm::host(Some(&features), !self.no_ask)?;
-        if model.arch() != host.arch() {
-            return Err(format!(
-                "{} is a model of another architecture than this host",
-                model.name
-            )
-            .into());
-        }
+    fn check(&self, model: &Model, ask: &Ask) -> Result<Said, Failed> {
+        let features = ask.vm.features()?.unwrap_or_else(|| model.wanted_vm());
+        let host = ask.host(Some(&features))?;
         let (findings, mut notes) = kvm::check(model, &host)?;
         let missing = features
             .iter()
@@ -271,14 +319,11 @@ impl Cli {
             if table.has_rows() {
                 let _ = write!(text, "{table}");
             }
-            let number = |text: &str| text == "1";
             if !on_arm64 {
-                let asked = guest
-                    .lines
-                    .iter()
-                    .filter(|line| number(&line.asked))
-                    .count();
-                let has = guest.lines.iter().filter(|line| number(&line.has)).count();
+                let count = |of: fn(&vcpu::Line) -> &str| {
+                    guest.lines.iter().filter(|line| of(line) == "1").count()
+                };
+                let (asked, has) = (count(|line| &line.asked), count(|line| &line.has));
                 let _ = writeln!(
                     text,
                     "Guest CPUID asks for {asked} features, the vCPU may use {has}."
@@ -415,7 +460,9 @@ impl Cli {
         for note in &notes {
             let _ = writeln!(text, "{}", Look::Dim.of(format_args!("# {note}")));
         }
-        let ok = conflicts.is_empty();
+        let has_value =
+            |shared: &common::Shared| shared.value.is_some() || shared.field.order == Order::Number;
+        let ok = common.fields.iter().all(has_value);
         let props = common
             .fields
             .iter()

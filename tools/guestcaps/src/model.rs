@@ -33,6 +33,7 @@ impl Word {
 
 /// Where numbers come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub enum Source {
     /// KVM was asked.
     #[serde(rename = "KVM_GUEST_CAPS")]
@@ -112,15 +113,20 @@ impl Model {
 
     /// Adds what a word is.
     pub fn set(&mut self, place: Place, word: Word) {
-        let old = self.words.get(&place).copied().unwrap_or_default();
-        let value = word.over(old.value);
-        self.words.insert(
-            place,
-            Word {
-                mask: old.mask | word.mask,
-                value,
-            },
-        );
+        let old = self.words.entry(place).or_default();
+        *old = Word {
+            mask: old.mask | word.mask,
+            value: word.over(old.value),
+        };
+    }
+
+    /// Adds what a field of a word is.
+    pub fn put(&mut self, place: Place, field: &Field, value: u64) {
+        let word = Word {
+            mask: field.mask(),
+            value: field.put(0, value),
+        };
+        self.set(place, word);
     }
 
     /// The same, by name.

@@ -23,12 +23,9 @@ impl Field {
     /// Its name, with that of where it is.
     pub fn full_name(&self, place: Place) -> String {
         match place {
-            Place::Arm64(_) if self.name.is_empty() && u32::from(self.width) == 64 => {
-                place.to_string()
-            }
-            Place::Arm64(_) if self.name.is_empty() => format!("{place}[{}]", self.lsb),
-            Place::Arm64(_) => format!("{place}.{}", self.name),
+            Place::Arm64(_) if self.name.is_empty() && self.width == 64 => place.to_string(),
             _ if self.name.is_empty() => format!("{place}[{}]", self.lsb),
+            Place::Arm64(_) => format!("{place}.{}", self.name),
             _ => self.name.to_string(),
         }
     }
@@ -68,7 +65,7 @@ fn hex32(text: &str) -> Option<u32> {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::Cpuid(function, index, reg) => format!("{function:#x}.{index}:{}", reg.name()),
+            Self::Cpuid(function, index, reg) => format!("{function:#x}.{index:x}:{}", reg.name()),
             Self::Msr(index) => format!("msr:{index:#x}"),
             Self::Arm64(id) => match (facts::register(*self), self.encoding()) {
                 (Some(register), _) => register.name.to_string(),
@@ -127,6 +124,7 @@ mod tests {
             "S3_3_11_C15_7",
             "0x7.0:ebx",
             "0xd.1:eax",
+            "0xd.1f:eax",
             "msr:0x10a",
             "0x6030000000100042",
         ] {

@@ -13,6 +13,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub enum Rule {
     Reserved,
     Denied,
@@ -47,6 +48,7 @@ impl Rule {
 /// What the rule doesn't say of a feature of x86.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Reason {
     /// The host's CPU lacks it.
     NoCpu,
@@ -81,6 +83,7 @@ impl Reason {
 /// What a VM is configured with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Feature {
     /// Scalable vectors.
     Sve,
@@ -218,15 +221,17 @@ impl Offer {
         found.copied().unwrap_or(self.limit)
     }
 
+    /// Whether these, of its values, are all between the lowest and the highest.
+    pub(crate) fn is_whole(&self, listed: &[u64]) -> bool {
+        let [low, high] = [self.lowest, self.highest].map(|value| self.field.rank(value));
+        high.wrapping_sub(low) == (listed.len() as u64).wrapping_sub(1)
+    }
+
     /// What the values are, in words.
     pub fn range(&self) -> String {
         let name = |value| self.field.value_name(value);
         let listed: Vec<_> = self.values().collect();
-        let is_whole = self
-            .field
-            .rank(self.highest)
-            .wrapping_sub(self.field.rank(self.lowest))
-            == (listed.len() as u64).wrapping_sub(1);
+        let is_whole = self.is_whole(&listed);
         if self.lowest == self.highest {
             format!("only {}", name(self.lowest))
         } else if self.rule == Rule::Number {

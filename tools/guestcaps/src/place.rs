@@ -56,6 +56,7 @@ impl fmt::Display for Arch {
 
 /// Where a number stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
 pub enum Place {
     /// A register of arm64, as KVM_SET_ONE_REG has it.
     Arm64(u64),
@@ -80,6 +81,11 @@ impl Place {
             Self::Arm64(id) if id & !0xffff == SYSREG => u16::try_from(id & 0xffff).ok(),
             _ => None,
         }
+    }
+
+    /// Whether it says what a CPU is like: a system register, or what CPUID returns.
+    pub fn is_about_cpu(self) -> bool {
+        matches!(self, Self::Cpuid(..)) || self.encoding().is_some()
     }
 
     /// Whether it says what AArch32 is like.

@@ -2,7 +2,7 @@
 
 //! Files with models: JSON, lines, and what `cpuid -r` prints.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     document::{word, Document},
@@ -13,12 +13,16 @@ use crate::{
 
 /// What is wrong with a file, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Broken {
-    file: String,
+    /// The file's name.
+    pub file: String,
     /// From one; zero if it is about the whole file.
-    line: usize,
-    column: usize,
-    what: String,
+    pub line: usize,
+    /// From one; zero if it is about the whole file.
+    pub column: usize,
+    /// What is wrong, in words.
+    pub what: String,
 }
 
 impl fmt::Display for Broken {
@@ -70,7 +74,7 @@ pub fn model(file: &str, bytes: &[u8]) -> Result<Model, Broken> {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = before.split(|c| *c == b'\n').count();
         let column = before.rsplit(|c| *c == b'\n').next().map_or(0, <[u8]>::len) + 1;
-        at(line, column, "this is no text".into())
+        at(line, column, "this is not UTF-8".into())
     })?;
     let mut model = if text.trim_start().starts_with('{') {
         let document: Document = serde_json::from_str(text).map_err(|error| {
@@ -84,8 +88,18 @@ pub fn model(file: &str, bytes: &[u8]) -> Result<Model, Broken> {
     } else {
         lines(text).map_err(|(line, column, what)| at(line, column, what))?
     };
+    let (words, others): (BTreeMap<_, _>, BTreeMap<_, _>) = model
+        .words
+        .into_iter()
+        .partition(|(place, _)| place.is_about_cpu());
+    model.words = words;
+    model.ignored.extend(others.keys().map(ToString::to_string));
     if model.words.is_empty() {
-        return Err(at(0, 0, "it has no register".into()));
+        return Err(at(
+            0,
+            0,
+            "no register in it: write lines REGISTER VALUE".into(),
+        ));
     }
     if model
         .words
@@ -199,6 +213,9 @@ fn of_document(document: Document) -> Result<Model, String> {
         about: document.about,
         ..Model::default()
     };
+    if document.props.is_none() && document.registers.is_none() && document.cpu.is_some() {
+        return Err("it says nothing of KVM: take the dump where /dev/kvm can be opened".into());
+    }
     let mut ignore = |what: String| model.ignored.push(what);
     document
         .kvm_capabilities
@@ -213,7 +230,7 @@ fn of_document(document: Document) -> Result<Model, String> {
     for modifier in document.reg_modifiers {
         let place = Place::Arm64(modifier.addr.0);
         match modifier.bitmap.word(place) {
-            Some(word) if modifier.addr.0 >> 52 == 0x603 => words.push((place, word)),
+            Some(word) if place.is_about_cpu() => words.push((place, word)),
             _ => ignore(format!("register {}", modifier.addr)),
         }
     }
@@ -257,17 +274,8 @@ fn of_document(document: Document) -> Result<Model, String> {
 
     for prop in document.props.unwrap_or_default() {
         let offer = prop.offer();
-        if let Some(value) = prop.value.or(prop.wanted) {
-            let width = prop.bits.msb - prop.bits.lsb + 1;
-            let field = offer.as_ref().map_or_else(
-                || crate::facts::field(prop.register, prop.bits.lsb, width),
-                |offer| offer.field,
-            );
-            let word = Word {
-                mask: field.mask(),
-                value: field.put(0, value),
-            };
-            model.set(prop.register, word);
+        if let Some(value) = prop.value.or(prop.take).or(prop.wanted) {
+            model.put(prop.register, &prop.field(), value);
         }
         model
             .offers
@@ -381,8 +389,12 @@ mod tests {
                 value: 15
             }
         );
-        let model = read("0x7.0:ebx ffffffff\n0xd.1:EAX 0x1\n").unwrap();
+        let model = read("0x7.0:ebx ffffffff\n0xd.1:EAX 0x1\nmsr:0x10a 1\n").unwrap();
         assert_eq!(value(&model, "0xd.1:eax").value, 1);
+        assert_eq!(
+            (model.words.len(), model.ignored),
+            (2, vec!["msr:0x10a".to_string()])
+        );
     }
 
     #[test]
@@ -401,7 +413,7 @@ mod tests {
     #[test]
     fn mistakes_have_a_place() {
         for (text, said) in [
-            ("", "file: it has no register"),
+            ("", "file: no register in it: write lines REGISTER VALUE"),
             (
                 "\n  ID_NONE_EL1 0\n",
                 "file:2:3: ID_NONE_EL1 is no register: name one as ID_AA64PFR0_EL1 or 0x7.0:ebx",
@@ -438,7 +450,15 @@ mod tests {
                 "file:1:9: eax=1: a function and an index should be before it",
             ),
             ("{", "file:1:1: EOF while parsing an object"),
-            ("{}", "file: it has no register"),
+            ("{}", "file: no register in it: write lines REGISTER VALUE"),
+            (
+                "msr:0x10a 1",
+                "file: no register in it: write lines REGISTER VALUE",
+            ),
+            (
+                "{\"cpu\": {\"0x1.0:eax\": \"00000000\"}, \"notes\": []}",
+                "file: it says nothing of KVM: take the dump where /dev/kvm can be opened",
+            ),
             (
                 "{\"reg_modifiers\": [\n{\"addr\": \"0xg\", \"bitmap\": \"0b1\"}]}",
                 "file:2:14: 0xg is no hexadecimal number",
@@ -465,7 +485,7 @@ mod tests {
         assert!(wrong("{\"typo\": 1}").starts_with("file:1:7: unknown field `typo`"));
         assert_eq!(
             model("file", b"CTR_EL0 0\nab\xff").unwrap_err().to_string(),
-            "file:2:3: this is no text"
+            "file:2:3: this is not UTF-8"
         );
         assert!(file("/nonexistent")
             .unwrap_err()

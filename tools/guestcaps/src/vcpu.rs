@@ -142,7 +142,7 @@ mod tests {
             (line.name.as_str(), line.place.as_str(), line.words.as_str()),
             ("DSCPL", "0x1.0:ecx[4]", "Not qualified.")
         );
-        assert!(line.matches_why("denied") && line.matters());
+        assert!(line.why == "denied" && line.matters());
         assert!(!feature("0 0 0x1.0:edx FPU 1 1 1 -").unwrap().matters());
         assert_eq!(
             feature("word bit cpuid name host guest effective why"),
@@ -164,12 +164,6 @@ mod tests {
             "ID.X [3:0] host 1 limit",
         ] {
             assert!(field(text).is_none() && feature(text).is_none(), "{text}");
-        }
-    }
-
-    impl Line {
-        fn matches_why(&self, why: &str) -> bool {
-            self.why == why
         }
     }
 }

@@ -12,14 +12,14 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 
-use super::{about, caps, failed, open, Asked, Failed};
+use super::{about, caps, failed, is_of, open, Asked, Failed};
 use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Field, Order},
     ffi,
     model::{Model, Source, Word},
     offer::{Feature, Offer, Rule},
-    place::Place,
+    place::{Arch, Place},
     uapi::*,
 };
 
@@ -240,14 +240,24 @@ fn ask_about(vm: &impl AsRawFd, registers: &[Asked]) -> Result<Vec<Finding>, Fai
     Ok(caps.iter().map(finding).collect())
 }
 
-/// For VMMs: puts what a model says in values of registers, and asks KVM what this VM, the first vCPU of
-/// which is initialized, would not get of it, and which rules between fields it would break. None if KVM
-/// can't be asked. Of registers that KVM doesn't list, KVM_SET_ONE_REG will tell.
+/// For VMMs: puts what a model says in values of registers, which must have all that it is about, and asks
+/// KVM what this VM, the first vCPU of which is initialized, would not get of it, and which rules between
+/// fields it would break. None if KVM can't be asked. Of registers that KVM doesn't list, KVM_SET_ONE_REG
+/// will tell.
 pub fn fit(
     vm: &impl AsRawFd,
     model: &Model,
     registers: &mut [Asked],
 ) -> Result<Option<Vec<Finding>>, Failed> {
+    is_of(model, Arch::Arm64)?;
+    let has = |place: &Place| {
+        registers
+            .iter()
+            .any(|register| Place::Arm64(register.id) == *place)
+    };
+    if let Some(place) = model.words.keys().find(|place| !has(place)) {
+        return Err(format!("{} is about {place}, whose value is not given", model.name).into());
+    }
     for register in registers.iter_mut() {
         if let Some(word) = model.words.get(&Place::Arm64(register.id)) {
             register.value = word.over(register.value);
@@ -318,6 +328,7 @@ pub fn cpu() -> BTreeMap<Place, Word> {
 
 /// What of the model doesn't fit on this host.
 pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>), Failed> {
+    is_of(model, Arch::Arm64)?;
     let kvm = open()?;
     let wanted = host.vm.clone().unwrap_or_default();
     let vm = Vm::new(&kvm, &wanted, host.source == Some(Source::GuestCaps))?;

@@ -87,6 +87,13 @@ pub(super) fn finding(cap: &kvm_guest_cap, offer: Offer, needs: String) -> Findi
         KVM_GUEST_CAP_NEEDS => (Verdict::Needs, needs),
         KVM_GUEST_CAP_CLEARED => (Verdict::Cleared, needs + ", or is cleared at the first run"),
         KVM_GUEST_CAP_WITHHELD => (Verdict::Withheld, offer.why(cap.asked)),
+        KVM_GUEST_CAP_HAS_RUN => (
+            Verdict::HasRun,
+            "the VM has run, and keeps what it has".into(),
+        ),
+        KVM_GUEST_CAP_FORBIDDEN if offer.rule == Rule::Absent => {
+            (Verdict::Forbidden, offer.why(cap.asked))
+        }
         KVM_GUEST_CAP_FORBIDDEN => (
             Verdict::Forbidden,
             "it takes a permission, see arch_prctl(2)".into(),

@@ -17,21 +17,54 @@ pub use crate::ffi::{stay, Asked};
 
 use std::{collections::BTreeMap, fmt, fs};
 
+use crate::{model::Model, place::Arch};
+
 /// What went wrong, and with what.
 #[derive(Debug)]
-pub struct Failed(String);
+pub struct Failed {
+    what: String,
+    errno: Option<i32>,
+}
+
+impl Failed {
+    /// What the kernel answered, if it did: ENOEXEC is that the first vCPU is not initialized yet.
+    pub const fn errno(&self) -> Option<i32> {
+        self.errno
+    }
+}
+
+impl From<String> for Failed {
+    fn from(what: String) -> Self {
+        Self { what, errno: None }
+    }
+}
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
 impl std::error::Error for Failed {}
 
 /// Puts what was tried in front of the error.
-fn failed<E: fmt::Display>(what: &str) -> impl Fn(E) -> Failed + '_ {
-    move |error| Failed(format!("{what}: {error}"))
+fn failed(what: &str) -> impl Fn(kvm_ioctls::Error) -> Failed + '_ {
+    move |error| Failed {
+        what: format!("{what}: {error}"),
+        errno: Some(error.errno()),
+    }
+}
+
+/// A model of another architecture would change nothing, and nothing be said.
+fn is_of(model: &Model, here: Arch) -> Result<(), Failed> {
+    match model.arch() {
+        Some(arch) if arch != here => Err(format!(
+            "{} is a model of {arch}, and this host is {here}",
+            model.name
+        )
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 fn open() -> Result<kvm_ioctls::Kvm, Failed> {
@@ -39,7 +72,7 @@ fn open() -> Result<kvm_ioctls::Kvm, Failed> {
 }
 
 /// The kernel, and what /proc/cpuinfo says of the first CPU.
-fn about() -> BTreeMap<String, String> {
+pub fn about() -> BTreeMap<String, String> {
     let mut about = BTreeMap::new();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     about.insert("kernel".to_string(), format!("Linux {}", kernel.trim()));

@@ -9,14 +9,14 @@ use kvm_bindings::{
 };
 use kvm_ioctls::Kvm;
 
-use super::{about, caps, failed, open, Asked, Failed};
+use super::{about, caps, failed, is_of, open, Asked, Failed};
 use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Order},
     ffi,
     model::{Model, Source, Word},
     offer::{Feature, Offer, Reason, Rule},
-    place::{Place, Reg},
+    place::{Arch, Place, Reg},
     uapi::*,
 };
 
@@ -294,6 +294,7 @@ pub fn fit(
     model: &Model,
     table: &mut Vec<Asked>,
 ) -> Result<Option<Vec<Finding>>, Failed> {
+    is_of(model, Arch::X86)?;
     put(model, table);
     if !ffi::has_guest_caps(vm) {
         return Ok(None);
@@ -303,6 +304,7 @@ pub fn fit(
 
 /// What of the model doesn't fit on this host, and what KVM_SET_CPUID2 says of the rest.
 pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>), Failed> {
+    is_of(model, Arch::X86)?;
     let kvm = open()?;
     let vm = kvm.create_vm().map_err(failed("KVM_CREATE_VM"))?;
     let mut notes = Vec::new();
@@ -324,8 +326,8 @@ pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>),
         _ => check::check(model, &host.offers),
     };
     let entries = table(&kvm, &check::nearest(model, &findings))?;
-    let cpuid =
-        CpuId::from_entries(&entries).map_err(|_| Failed("there are too many entries".into()))?;
+    let cpuid = CpuId::from_entries(&entries)
+        .map_err(|_| Failed::from("there are too many entries".to_string()))?;
     let vcpu = vm.create_vcpu(0).map_err(failed("KVM_CREATE_VCPU"))?;
     let refused = vcpu.set_cpuid2(&cpuid).err();
     notes.extend(refused.map(|error| format!("KVM_SET_CPUID2 refuses what fits: {error}")));
