@@ -13,43 +13,7 @@ use kernel::{
     prelude::*, //
 };
 
-#[cfg(CONFIG_X86_64)]
-#[path = "arch/x86/kvm/caps"]
-mod core_of_kvm {
-    pub(crate) mod c;
-    pub(crate) mod cpuid;
-    pub(crate) mod facts;
-    pub(crate) mod guest;
-    pub(crate) mod host;
-    pub(crate) mod leaves;
-    pub(crate) mod query;
-    pub(crate) mod runtime;
-    pub(crate) mod tables;
-    mod tests;
-    pub(crate) mod view;
-    pub(crate) mod xstate;
-}
-
-#[cfg(CONFIG_ARM64)]
-#[path = "arch/arm64/kvm/idregs"]
-mod core_of_kvm {
-    use super::{
-        cpufeature,
-        impl_flags, //
-    };
-
-    mod c;
-    mod check;
-    mod facts;
-    mod limits;
-    mod needs;
-    mod policy;
-    mod query;
-    mod row;
-    mod tests;
-    mod view;
-    mod vm;
-}
+include!("core_of_kvm.inc");
 use core_of_kvm::*;
 
 module! {
