@@ -103,7 +103,7 @@ bench:
 audit:
 	@$(ALONE) scripts/setup.sh kernel
 	@$(ALONE) scripts/source.sh
-	@$(ALONE) bash -c '. scripts/common.sh; exec scripts/audit.py "$$LAB/linux"'
+	@$(ALONE) scripts/audit.py
 
 # HOST is only what was said to make: some shells have a variable of that name.
 map:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Find every place where KVM asks what a guest may use, and write the table for Documentation.
 
-usage: audit.py TREE            write Documentation/guest-caps-audit.rst
-       audit.py TREE --check    only tell whether it is what the kernel in TREE has
+usage: audit.py            write Documentation/guest-caps-audit.rst
+       audit.py --check    only tell whether it is what the lab's kernel has
 """
 
 import json
@@ -13,6 +13,8 @@ import sys
 from bisect import bisect
 from collections import Counter
 from pathlib import Path
+
+from common import PLACE
 
 HERE = Path(__file__).resolve().parent.parent
 TABLES = HERE / "arch/x86/kvm/caps/tables"
@@ -251,10 +253,10 @@ def table(tree):
 
 
 def main():
-    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--check"]):
+    if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(__doc__)
-    text = table(Path(sys.argv[1]))
-    if not sys.argv[2:]:
+    text = table(PLACE["LAB"] / "linux")
+    if not sys.argv[1:]:
         OUT.write_text(text)
     elif not OUT.is_file() or OUT.read_text() != text:
         sys.exit("the audit is stale: make audit, and look at what changed")

@@ -8,8 +8,8 @@
 
 arch=${1:?}
 case $arch in
-x86) lane=amd config=x86-bench image=arch/x86/boot/bzImage program=guest_caps_bench what=kvm_amd ;;
-arm64) lane=arm64 config=arm64 image=arch/arm64/boot/Image program=idregs_bench what=arm64 ;;
+x86) lane=amd config=x86-bench program=guest_caps_bench what=kvm_amd ;;
+arm64) lane=arm64 config=arm64 program=idregs_bench what=arm64 ;;
 *) die "no architecture $arch: x86 or arm64" ;;
 esac
 
@@ -32,7 +32,7 @@ count() {
 	local log=$LOGS/bench-$2.log
 	say "  Counting on $1."
 	SMP=1 CPU=max OPTIONS='-icount shift=0,sleep=off' TIMEOUT=${TIMEOUT:-600} \
-		boot_or_die "$log" $lane "$3/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
+		boot_or_die "$log" $lane "$3/build/$config/$(image_of "$arch")" "$LAB/selftests/$arch/demo.cpio" "$job"
 	grep -E '^[0-9]+ [K0-9]' "$log" >"$LAB/bench-$arch.$2"
 }
 
@@ -47,8 +47,7 @@ text() {
 
 count "the unmodified kernel" base "$BASE"
 count "$ours" "$ours" "$tree"
-[ "$ours" != ours ] || git -C "$ROOT" describe --always --dirty >"$LAB/bench-$arch.commit" 2>/dev/null ||
-	echo "a copy without history" >"$LAB/bench-$arch.commit"
+[ "$ours" != ours ] || PYTHONPATH=$ROOT/scripts python3 -c 'import left; print(left.commit())' >"$LAB/bench-$arch.commit"
 text "$BASE" >>"$LAB/bench-$arch.base"
 text "$tree" >>"$LAB/bench-$arch.$ours"
 

@@ -27,8 +27,6 @@ done
 "$ROOT/scripts/source.sh"
 known=$CACHE/bisect
 mkdir -p "$known"
-# Where it was before there were two of them.
-[ ! -e "$LAB/bisect/linux" ] || git -C "$LAB/linux" worktree remove -f "$LAB/bisect/linux"
 git -C "$LAB/linux" worktree prune
 
 # boots CONFIG - whether it is booted at each commit.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The lab's folders, as common.sh has them; and os.environ is what it makes of it, with the tools' names."""
+"""The lab's folders, as common.sh has them, and its environment with the tools' names, in os.environ."""
 
 import os
 import subprocess

@@ -199,6 +199,9 @@ configure() {
 	mv "$build/fragment.new" "$build/fragment"
 }
 
+# image_of ARCH - what its kernel is, in a build folder.
+image_of() { if [ "$1" = x86 ]; then echo arch/x86/boot/bzImage; else echo arch/arm64/boot/Image; fi; }
+
 # busybox_of ARCH - a static one.
 busybox_of() { if [ "$1" = x86 ]; then echo /bin/busybox; else echo "$CACHE/tools/busybox-arm64"; fi; }
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fuzz
 from common import PLACE
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -44,8 +45,7 @@ def read(path):
 
 def encodings():
     """{register: [op0, op1, CRn, CRm, op2]}"""
-    found = {name: [int(word, 0) for word in words.split()] for name, words in
-             re.findall(r"^Sysreg\s+(\w+)((?:[ \t]+\d+){5})\s*$", read("arch/arm64/tools/sysreg"), re.M)}
+    found = fuzz.sysregs()
     for name, words in re.findall(r"^#define SYS_(\w+)\s+sys_reg\(([\d, ]+)\)",
                                   read("arch/arm64/include/asm/sysreg.h"), re.M):
         found.setdefault(name, [int(word) for word in words.split(",")])

@@ -344,12 +344,17 @@ def fuzzer(target):
     return [] if target in REPLAY.values() else ["-fsanitize=fuzzer"]
 
 
+def sysregs():
+    """{register: [op0, op1, CRn, CRm, op2]} of those that the kernel describes."""
+    return {name: [int(word) for word in words.split()] for name, words in
+            re.findall(r"^Sysreg\s+(\w+)((?:[ \t]+\d+){5})\s*$",
+                       (LINUX / "arch/arm64/tools/sysreg").read_text(), re.M)}
+
+
 def indices():
     """Where a register of arm64 stands, by name."""
     index = {"CTR_EL0": 56}
-    for name, words in re.findall(r"^Sysreg\s+(\w+)((?:[ \t]+\d+){5})\s*$",
-                                  (LINUX / "arch/arm64/tools/sysreg").read_text(), re.M):
-        op0, op1, crn, crm, op2 = map(int, words.split())
+    for name, (op0, op1, crn, crm, op2) in sysregs().items():
         if (op0, op1, crn) == (3, 0, 0) and 1 <= crm <= 7:
             index[name] = (crm - 1) * 8 + op2
     return index

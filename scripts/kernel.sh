@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Configure and build a kernel of the lab, unless it is there already.
 # usage: kernel.sh CONFIG [base | SERIES]   base: the unmodified kernel; SERIES: with those up to that one
-# CONFIG: x86 or arm64, or one of these with what a file of scripts/configs adds: x86-m, x86-bench,
-# x86-debug, x86-kcsan, x86-faults, arm64-64k, arm64-debug, arm64-faults.
+# CONFIG: x86 or arm64, or one of these with what a file of scripts/configs adds, e.g. x86-m.
 # Builds in $LAB/build/CONFIG, $BASE/build/CONFIG, or $BASE/SERIES/build/CONFIG.
 . "$(dirname "$0")/common.sh"
 
@@ -18,11 +17,12 @@ build=$tree/build/$config
 name=kernel-$config${2:+-$2}
 
 case $config in
-x86*) arch=x86 image=arch/x86/boot/bzImage seconds=600 ;;
-arm64*) arch=arm64 image=arch/arm64/boot/Image seconds=720 ;;
+x86*) arch=x86 seconds=600 ;;
+arm64*) arch=arm64 seconds=720 ;;
 *) die "no configuration $config: x86, arm64, or one of these, a dash, and a name in scripts/configs" ;;
 esac
 
+image=$(image_of $arch)
 fragments_of "$config"
 
 # What the build depends on. Equal to the last one: nothing to do.

@@ -9,9 +9,9 @@ arch=${1:?} checkout=${2:-}
 [ -n "$checkout" ] || die "where is your checkout of kvm-unit-tests? make kut DIR=folder"
 [ -d "$checkout" ] || die "DIR=$checkout is no folder"
 case $arch in
-x86) lane=amd image=arch/x86/boot/bzImage folder=x86 configure=(--arch=x86_64) ;;
+x86) lane=amd folder=x86 configure=(--arch=x86_64) ;;
 arm64)
-	lane=arm64 image=arch/arm64/boot/Image folder=arm
+	lane=arm64 folder=arm
 	configure=(--arch=arm64 --cross-prefix=aarch64-linux-gnu-)
 	;;
 *) die "no architecture $arch: x86 or arm64" ;;
@@ -55,4 +55,5 @@ sed -i 's/^ERRATATXT=.*/ERRATATXT=errata.txt/' "$dir/root/debian/kut/config.mak"
 
 "$ROOT/scripts/kernel.sh" "$arch"
 "$ROOT/scripts/kernel.sh" "$arch" base
+image=$(image_of "$arch")
 exec "$ROOT/scripts/kut.py" "$lane" "$dir" "$BASE/build/$arch/$image" "$LAB/build/$arch/$image" "${@:3}"

@@ -29,5 +29,4 @@ def left(lab, name):
     if not path.is_file():
         return None, None
     said = json.loads(path.read_text())
-    # As it was once written it is of no known commit.
-    return (said["commit"], said["found"]) if said.keys() == {"commit", "found"} else (None, None)
+    return said["commit"], said["found"]

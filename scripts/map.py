@@ -12,6 +12,7 @@ with --host, out/id-reg-limits.svg. A host's FILE is a dump of guestcaps, or has
 
 import argparse
 import csv
+import json
 import os
 import re
 import subprocess
@@ -21,13 +22,13 @@ from itertools import groupby
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import fuzz
 from common import PLACE
 
 HERE = Path(__file__).resolve().parent.parent
 OUT = HERE / "Documentation/id-reg-limits.svg"
 OUT_HOST = HERE / "out/id-reg-limits.svg"
 LAB = PLACE["LAB"]
-RUSTC = os.environ["RUSTC"]
 
 # By index: eight registers each have the same CRm.
 GROUPS = ("AArch32",) * 3 + ("AArch64 features", "Debug", "Instruction set", "Memory model", "Caches")
@@ -57,30 +58,34 @@ def run(*command, failed, **more):
 
 def build():
     """Compile map.rs with the rows, the kernel's description of registers, and its sets of flags."""
-    build_dir, linux = LAB / "build/map", LAB / "linux"
-    sysreg = linux / "arch/arm64/tools/sysreg"
-    if not sysreg.is_file():
-        die(f"no {sysreg}: make map fetches Linux")
-    # Where the kernel's build has it.
-    generated = build_dir / "rust/kernel/generated_cpufeature.rs"
-    generated.parent.mkdir(parents=True, exist_ok=True)
-    generated.write_text(run("awk", "-f", HERE / "arch/arm64/tools/gen-sysreg-rs.awk", sysreg,
-                             linux / "arch/arm64/include/asm/sysreg.h",
-                             failed="sysreg can't be translated"))
-    # What bindgen makes of the enumeration.
-    header = (HERE / "arch/arm64/kvm/idregs.h").read_text()
-    facts = build_dir / "facts.rs"
-    facts.write_text("pub(crate) mod kvm_idreg_fact {\n" + "".join(
-        f"    pub(crate) const {name}: u32 = 1 << {bit};\n"
-        for name, bit in re.findall(r"^\t(KVM_IDREG_\w+)\s*= BIT\((\d+)\),$", header, re.M)) + "}\n")
-    run(RUSTC, "--edition", "2021", "--crate-type", "rlib", "--crate-name", "flags",
-        "--out-dir", build_dir, linux / "rust/kernel/impl_flags.rs",
-        failed="the kernel's impl_flags! does not build")
-    run(RUSTC, "--edition", "2021", "-o", build_dir / "map", "--extern",
-        f"flags={build_dir}/libflags.rlib", HERE / "scripts/map.rs",
-        failed="scripts/map.rs does not build with the table",
-        env=os.environ | {"OBJTREE": str(build_dir), "KVM_IDREG_FACTS": str(facts)})
-    return build_dir / "map"
+    out = LAB / "build/map"
+    if not (fuzz.LINUX / "arch/arm64/tools/sysreg").is_file():
+        die(f"no kernel tree in {fuzz.LINUX}: make map fetches Linux")
+    try:
+        fuzz.describe_arm64(out, (HERE, fuzz.LINUX))
+        fuzz.build_flags(out)
+    except fuzz.Error as error:
+        die(error)
+    run(fuzz.RUSTC, "--edition", "2021", "-o", out / "map", "--extern", f"flags={out}/libflags.rlib",
+        HERE / "scripts/map.rs", failed="scripts/map.rs does not build with the table",
+        env=os.environ | {"OBJTREE": str(out), "KVM_IDREG_FACTS": str(out / "facts.rs")})
+    return out / "map"
+
+
+def of_document(path, text):
+    """The same of guestcaps' JSON: what programs read, and of each field what the kernel says."""
+    try:
+        document = json.loads(text)
+        found = {name: int(word.partition("/")[0], 16)
+                 for name, word in (document.get("cpu") or document.get("registers") or {}).items()}
+        for prop in document.get("props", []):
+            if "host" in prop:
+                msb, lsb = map(int, prop["bits"].split(":"))
+                mask = (2 << msb) - (1 << lsb)
+                found[prop["register"]] = found.get(prop["register"], 0) & ~mask | prop["host"] << lsb
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        die(f"{path}: not what guestcaps dump prints: {error!r}")
+    return {name: f"{word:x}" for name, word in found.items()}
 
 
 def dump(path):
@@ -89,8 +94,10 @@ def dump(path):
         text = Path(path).read_text(errors="replace")
     except OSError as error:
         die(f"{path}: {error.strerror}: name a file of lines REGISTER HEX")
-    line = r'^\s*"?([A-Z][A-Z0-9_]+)(?:": *"|[ \t]+)(?:0[xX])?([0-9a-fA-F]{1,16})(?:"|(?!\S))'
-    found = dict(re.findall(line, text, re.M))
+    if text.lstrip().startswith("{"):
+        found = of_document(path, text)
+    else:
+        found = dict(re.findall(r"^\s*([A-Z][A-Z0-9_]+)[ \t]+(?:0[xX])?([0-9a-fA-F]{1,16})(?!\S)", text, re.M))
     return found or die(f"{path}: it has no line REGISTER HEX, such as CTR_EL0 b444c004")
 
 
@@ -283,11 +290,10 @@ PAINT = (
 )
 
 
-def style(dark_only=False):
+def style():
     light = "".join(rule % light + "\n" for rule, light, _ in PAINT)
     dark = "".join(rule % dark + "\n" for rule, _, dark in PAINT)
-    return f"<style>{CSS}{dark}</style>" if dark_only else \
-        f"<style>{CSS}{light}@media(prefers-color-scheme:dark){{\n{dark}}}\n</style>"
+    return f"<style>{CSS}{light}@media(prefers-color-scheme:dark){{\n{dark}}}\n</style>"
 
 
 def width(text, size):
@@ -423,7 +429,7 @@ def legend(groups, y, host):
     return tag("g", "\n".join(parts), transform=f"translate(0 {y})"), 184
 
 
-def svg(groups, dark_only=False):
+def svg(groups):
     host = fields_of(groups)[0].host is not None
     bits = "\n".join(tag("text", 63 - n, x=n * BIT + (BIT - GAP) // 2) for n in range(64))
     parts, y = [], 34
@@ -449,7 +455,7 @@ def svg(groups, dark_only=False):
     head = tag("rect", class_="bg", width=WIDTH, height=y)
     return (f"<!-- SPDX-License-Identifier: GPL-2.0 -->\n"
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" '
-            f'viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{title}">\n{style(dark_only)}\n'
+            f'viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{title}">\n{style()}\n'
             f'<defs><g id="bits" class="b">{bits}</g></defs>\n{head}\n' + "\n".join(parts) + "\n</svg>\n")
 
 

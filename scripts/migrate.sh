@@ -12,14 +12,12 @@
 arch=${1:?}
 case $arch in
 x86)
-	lane=amd image=arch/x86/boot/bzImage
-	target=x86_64-unknown-linux start=0x100000
+	lane=amd target=x86_64-unknown-linux start=0x100000
 	# VMs that don't idle leave little to the host's own threads, and an emulated timer may be late.
 	export APPEND="rcupdate.rcu_cpu_stall_suppress=1 no_timer_check ${APPEND:-}"
 	;;
 arm64)
-	lane=arm64 image=arch/arm64/boot/Image
-	target=aarch64-none-elf start=0x40100000
+	lane=arm64 target=aarch64-none-elf start=0x40100000
 	export APPEND="kvm-arm.mode=nested ${APPEND:-arm64.no32bit_el0}"
 	;;
 *) die "no architecture $arch: x86 or arm64" ;;
@@ -52,7 +50,7 @@ on() {
 		printf '%s\n' END "touch old" "${@:2}" "echo VMs begin" \
 			'tar -cz $(find . -type f -newer old) | base64' "echo VMs end"
 	} >"$dir/job"
-	TIMEOUT=${TIMEOUT:-2400} boot_or_die "$log" $lane "$tree/build/$arch/$image" "$dir/rootfs.cpio" "$dir/job"
+	TIMEOUT=${TIMEOUT:-2400} boot_or_die "$log" $lane "$tree/build/$arch/$(image_of "$arch")" "$dir/rootfs.cpio" "$dir/job"
 	sed -n '/^VMs begin/,/^VMs end/{/^VMs /!p}' "$log" | base64 -d | tar -C "$dir/vms" -xz
 	! sed '1,/^guestcaps: dmesg begin/d' "$log" | grep -E 'WARNING: |BUG: |Oops|Call Trace' ||
 		die "the kernel complained; whole console: $log"

@@ -23,9 +23,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from common import PLACE
 from series import HERE, SERIES, Error, NOBODY, Tree, lines
 
-CACHE, LAB = Path(os.environ["CACHE"]), Path(os.environ["LAB"]) / "linux"
+CACHE, LAB = PLACE["CACHE"], PLACE["LAB"] / "linux"
 OUT = Path(os.environ.get("POST_OUT") or HERE / "out")
 AUTHOR = SERIES / "author"
 # What checkpatch would say of everything, and why it need not.

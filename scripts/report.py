@@ -76,8 +76,8 @@ def differences():
             if vms == "writable":
                 vms, registers = "any", f"mask {registers}"
             rows.append([registers.replace("\\d", "n"), "any" if vms == ".*" else vms, reason.strip()])
-    return [("text", "On x86 there is one: Hyper-V's interface is judged by the table that a guest sees. On arm64, "
-                     "registers and VMs as patterns:"),
+    return [("text", "Of what is compared here x86 has one: Hyper-V's interface is judged by the table that a guest "
+                     "sees; guest-caps.rst has all. On arm64, registers and VMs as patterns:"),
             ("table", ["registers", "VMs", "why"], rows)]
 
 

@@ -13,12 +13,12 @@ line of baseline/broken-rules is about nothing.
 """
 
 import importlib.util
-import os
 import re
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+from common import PLACE
 
 SCRIPTS = Path(__file__).resolve().parent
 MACHINES = SCRIPTS / "baseline/hosts"
@@ -26,9 +26,7 @@ KNOWN = SCRIPTS / "baseline/broken-rules"
 
 
 def last_logs():
-    folder = subprocess.run(["bash", "-c", f". {SCRIPTS}/common.sh; printf %s \"$LOGS\""],
-                            check=True, capture_output=True, text=True).stdout
-    return [path for path in sorted(Path(folder).glob("boot-arm64*.log"))
+    return [path for path in sorted(PLACE["LOGS"].glob("boot-arm64*.log"))
             if not path.stem.endswith(("-base", "-races"))]
 
 

@@ -7,15 +7,14 @@
 lane=${1:?}
 begin=$SECONDS
 case $lane in
-amd) config=x86 image=arch/x86/boot/bzImage part=x86 ;;
-intel) config=x86 image=arch/x86/boot/bzImage part=intel ;;
-arm64) config=arm64 image=arch/arm64/boot/Image part=arm64 ;;
+amd) arch=x86 part=x86 ;;
+intel) arch=x86 part=intel ;;
+arm64) arch=arm64 part=arm64 ;;
 esac
-arch=$config
 
 "$ROOT/scripts/setup.sh" kernel "$part"
 "$ROOT/scripts/source.sh"
-"$ROOT/scripts/kernel.sh" "$config"
+"$ROOT/scripts/kernel.sh" "$arch"
 "$ROOT/scripts/selftests.sh" "$arch" demo
 
 # The host that is shown, and two others with which it shares a model.
@@ -53,7 +52,7 @@ boot() {
 	local job=$LAB/demo.$lane-$1
 	echo "$2" >"$job"
 	CPU=$1 TIMEOUT=${TIMEOUT:-300} boot_or_die "$LOGS/run-$lane-$1.log" "$lane" \
-		"$LAB/build/$config/$image" "$LAB/selftests/$arch/demo.cpio" "$job"
+		"$LAB/build/$arch/$(image_of $arch)" "$LAB/selftests/$arch/demo.cpio" "$job"
 }
 
 # said CPU - what the job had to say.

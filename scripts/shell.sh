@@ -5,8 +5,8 @@
 . "$(dirname "$0")/common.sh"
 
 case ${1:?} in
-arm64) arch=arm64 image=arch/arm64/boot/Image ;;
-*) arch=x86 image=arch/x86/boot/bzImage ;;
+arm64) arch=arm64 ;;
+*) arch=x86 ;;
 esac
 say "  Leave the shell with exit; the selftests are in /kselftest/kvm."
-exec "$ROOT/scripts/boot.sh" "$1" "$LAB/build/$arch/$image" "$LAB/selftests/$arch/rootfs.cpio"
+exec "$ROOT/scripts/boot.sh" "$1" "$LAB/build/$arch/$(image_of $arch)" "$LAB/selftests/$arch/rootfs.cpio"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Get Linux into the lab, as a git repository with the series on top.
 # usage: source.sh        the lab's tree: $LAB/linux, branch guestcaps
-#        source.sh base   beside it the unmodified kernel: $BASE/linux
-#        source.sh SERIES  the same with the series up to that one: $BASE/SERIES/linux
 #        source.sh upstream   in it branch "upstream", without Debian's patches, if setup.sh fetched that
+#        source.sh base       beside it the unmodified kernel: $BASE/linux
+#        source.sh SERIES     the same with the series up to that one: $BASE/SERIES/linux
 . "$(dirname "$0")/common.sh"
 
 GIT_URL=https://git.kernel.org/pub/scm/linux/kernel/git/stable/linux.git

@@ -52,8 +52,6 @@ NEW = BASELINE / "new"
 MACHINES = BASELINE / "hosts"
 SCHEMA = ROOT / "Documentation/guestcaps.schema.json"
 DIFFERENCES = BASELINE / "idregs-differences"
-X86_IMAGE = "arch/x86/boot/bzImage"
-ARM64_IMAGE = "arch/arm64/boot/Image"
 
 
 @dataclass
@@ -62,8 +60,7 @@ class Run:
     name: str
     lane: str
     config: str
-    image: str
-    limit: int                      # seconds for one selftest
+    limit: int = 300                # seconds for one selftest
     cpu: str = ""
     append: str = ""
     options: str = ""
@@ -89,6 +86,10 @@ class Run:
     @property
     def arch(self):
         return self.config.partition("-")[0]
+
+    @property
+    def image(self):
+        return "arch/x86/boot/bzImage" if self.arch == "x86" else "arch/arm64/boot/Image"
 
     @property
     def reloads(self):
@@ -205,72 +206,72 @@ RESTORED = {
 
 TRIED = ("guestcaps", "vmm")
 # That guest/guestcaps writes: dumps, and what is for programs.
-DOCUMENTS = 6
+DOCUMENTS = 8
 
 # With 52 bits of physical addresses KVM takes a second to free a VM with EL2.
 NARROW = "max,lpa2=off"
 
 # KVM is built in, as most people have it, or modules, with KUnit.
 RUNS = [
-    Run("amd", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}", tried=TRIED),
-    Run("amd-no-movbe-rdpid", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
+    Run("amd", "amd", "x86", append=f"kvm.{FEP}", tried=TRIED),
+    Run("amd-no-movbe-rdpid", "amd", "x86", append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid", tests=OTHER_HOSTS),
-    Run("amd-turned-off", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP} {TURNED_OFF}",
+    Run("amd-turned-off", "amd", "x86", append=f"kvm.{FEP} {TURNED_OFF}",
         tests=OTHER_HOSTS + ("set_sregs_test",)),
-    Run("amd-no-rdtscp", "amd", "x86", X86_IMAGE, 300, append=f"kvm.{FEP}",
+    Run("amd-no-rdtscp", "amd", "x86", append=f"kvm.{FEP}",
         cpu="max,-movbe,-rdpid,-rdtscp", brief=ASK_FOR_FEATURES),
-    Run("intel-sandy-bridge", "intel", "x86", X86_IMAGE, 600, append=f"kvm.{FEP}",
+    Run("intel-sandy-bridge", "intel", "x86", 600, append=f"kvm.{FEP}",
         cpu="corei7_sandy_bridge_2600k", brief=ASK_FOR_FEATURES),
-    Run("intel", "intel", "x86-m", X86_IMAGE, 600, modules=modules("kvm-intel"), kunit=True,
+    Run("intel", "intel", "x86-m", 600, modules=modules("kvm-intel"), kunit=True,
         spared=ANY_VENDOR),
-    Run("amd-rome", "amd", "x86-m", X86_IMAGE, 300, cpu="EPYC-Rome",
+    Run("amd-rome", "amd", "x86-m", cpu="EPYC-Rome",
         modules=modules("kvm-amd"), kunit=True, brief=ASK_FOR_FEATURES),
     # Where most parameters of kvm-amd make a difference.
-    Run("amd-modules", "amd", "x86-m", X86_IMAGE, 300, modules=modules("kvm-amd"),
+    Run("amd-modules", "amd", "x86-m", modules=modules("kvm-amd"),
         tests=("cpuid_test",), soaks=True),
     # TCG boots none of AMD's old models that the selftests, built for x86-64-v2, run on.
-    Run("amd-nehalem", "amd", "x86-m", X86_IMAGE, 300,
+    Run("amd-nehalem", "amd", "x86-m",
         cpu="Nehalem,vendor=AuthenticAMD,+svm,+npt", modules=modules("kvm-amd"),
         brief=ASK_FOR_FEATURES),
-    Run("arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, tried=TRIED),
-    Run("arm64-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+    Run("arm64", "arm64", "arm64", kunit=True, tried=TRIED),
+    Run("arm64-nested", "arm64", "arm64", append="kvm-arm.mode=nested",
         cpu=NARROW, options="-machine mte=on", soaks=True),
-    Run("arm64-protected", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=protected",
+    Run("arm64-protected", "arm64", "arm64", append="kvm-arm.mode=protected",
         tests=ID_REGS),
-    Run("arm64-no-sve", "arm64", "arm64", ARM64_IMAGE, 300, cpu="max,sve=off", tests=ID_REGS),
-    Run("arm64-neoverse-n1", "arm64", "arm64", ARM64_IMAGE, 300, cpu="neoverse-n1",
+    Run("arm64-no-sve", "arm64", "arm64", cpu="max,sve=off", tests=ID_REGS),
+    Run("arm64-neoverse-n1", "arm64", "arm64", cpu="neoverse-n1",
         tests=ID_REGS),
-    Run("arm64-neoverse-v1", "arm64", "arm64", ARM64_IMAGE, 300, cpu="neoverse-v1",
+    Run("arm64-neoverse-v1", "arm64", "arm64", cpu="neoverse-v1",
         tests=ID_REGS),
-    Run("arm64-a64fx", "arm64", "arm64", ARM64_IMAGE, 300, cpu="a64fx", tests=ID_REGS),
-    Run("arm64-cortex-a57", "arm64", "arm64", ARM64_IMAGE, 300, cpu="cortex-a57", tests=ID_REGS),
+    Run("arm64-a64fx", "arm64", "arm64", cpu="a64fx", tests=ID_REGS),
+    Run("arm64-cortex-a57", "arm64", "arm64", cpu="cortex-a57", tests=ID_REGS),
     # A newer emulator has more of the architecture.
-    Run("arm64-new", "arm64", "arm64", ARM64_IMAGE, 300, newer=True),
-    Run("arm64-new-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+    Run("arm64-new", "arm64", "arm64", newer=True),
+    Run("arm64-new-nested", "arm64", "arm64", append="kvm-arm.mode=nested",
         options="-machine mte=on", newer=True, brief=ID_REGS + ("get-reg-list", "hello_el2")),
-    Run("arm64-mte2", "arm64", "arm64", ARM64_IMAGE, 300,
+    Run("arm64-mte2", "arm64", "arm64",
         append=f"id_aa64pfr1.mte=2 {MTE_SYNC}", options="-machine mte=on",
         kunit=True, tests=MADE_UP_TESTS + ("set_id_regs", "aarch32_id_regs")),
-    Run("arm64-all-ones", "arm64", "arm64", ARM64_IMAGE, 300, append=ALL_ONES,
+    Run("arm64-all-ones", "arm64", "arm64", append=ALL_ONES,
         options="-machine mte=on", kunit=True, tests=MADE_UP_TESTS),
-    Run("arm64-all-ones-nested", "arm64", "arm64", ARM64_IMAGE, 300,
+    Run("arm64-all-ones-nested", "arm64", "arm64",
         append=f"kvm-arm.mode=nested {ALL_ONES}", cpu=NARROW, options="-machine mte=on", kunit=True,
         tests=MADE_UP_TESTS),
-    Run("arm64-accdata", "arm64", "arm64", ARM64_IMAGE, 300, append=ACCDATA, kunit=True,
+    Run("arm64-accdata", "arm64", "arm64", append=ACCDATA, kunit=True,
         tests=MADE_UP_TESTS),
-    Run("arm64-machines", "arm64", "arm64", ARM64_IMAGE, 300, options="-machine mte=on",
+    Run("arm64-machines", "arm64", "arm64", options="-machine mte=on",
         machines=True),
-    Run("arm64-machines-nested", "arm64", "arm64", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+    Run("arm64-machines-nested", "arm64", "arm64", append="kvm-arm.mode=nested",
         cpu=NARROW, options="-machine mte=on", machines=True),
-    Run("arm64-mixed", "arm64", "arm64", ARM64_IMAGE, 300, append=MIXED, kunit=True,
+    Run("arm64-mixed", "arm64", "arm64", append=MIXED, kunit=True,
         tests=MADE_UP_TESTS),
 ]
 
 # What has a kernel of its own: for make compare, make baseline and --run only.
 OWN_KERNEL = [
-    Run("arm64-64k", "arm64", "arm64-64k", ARM64_IMAGE, 300, options="-machine mte=on",
+    Run("arm64-64k", "arm64", "arm64-64k", options="-machine mte=on",
         kunit=True, tests=ID_REGS),
-    Run("arm64-64k-nested", "arm64", "arm64-64k", ARM64_IMAGE, 300, append="kvm-arm.mode=nested",
+    Run("arm64-64k-nested", "arm64", "arm64-64k", append="kvm-arm.mode=nested",
         options="-machine mte=on", tests=ID_REGS),
 ]
 
@@ -295,31 +296,31 @@ cat $K
 RACES = [
     # With five levels of page tables KASAN takes what an interrupt touches for wild, as long as
     # identify_cpu() has cleared LA57.
-    Run("amd-races", "amd", "x86-debug", X86_IMAGE, 900, append="no5lvl", modules=modules("kvm-amd"),
+    Run("amd-races", "amd", "x86-debug", 900, append="no5lvl", modules=modules("kvm-amd"),
         kunit=True, tests=OTHER_HOSTS, like="amd"),
-    Run("amd-kcsan", "amd", "x86-kcsan", X86_IMAGE, 900, append=f"kvm.{FEP}",
+    Run("amd-kcsan", "amd", "x86-kcsan", 900, append=f"kvm.{FEP}",
         before=KCSAN_ON, tests=("guest_caps_debugfs_test",), like="amd"),
-    Run("amd-faults", "amd", "x86-faults", X86_IMAGE, 900, append=f"kvm.{FEP} kmemleak=on", kunit=True,
+    Run("amd-faults", "amd", "x86-faults", 900, append=f"kvm.{FEP} kmemleak=on", kunit=True,
         tests=("guest_caps_fault_test",) + OTHER_HOSTS, after=FIND_LEAKS, like="amd"),
-    Run("arm64-races", "arm64", "arm64-debug", ARM64_IMAGE, 900, kunit=True, tests=ID_REGS,
+    Run("arm64-races", "arm64", "arm64-debug", 900, kunit=True, tests=ID_REGS,
         like="arm64"),
-    Run("arm64-faults", "arm64", "arm64-faults", ARM64_IMAGE, 900,
+    Run("arm64-faults", "arm64", "arm64-faults", 900,
         append="kvm-arm.mode=nested kmemleak=on", cpu=NARROW, options="-machine mte=on", kunit=True,
         tests=("id_reg_fault_test",) + ID_REGS, after=FIND_LEAKS, like="arm64-nested"),
 ]
 
 # Everything at once, for as long as somebody wants to wait.
 SOAK = [
-    Run("amd-soak", "amd", "x86-debug", X86_IMAGE, 900, append="no5lvl", modules=modules("kvm-amd")),
-    Run("arm64-soak", "arm64", "arm64-debug", ARM64_IMAGE, 900, append="kvm-arm.mode=nested",
+    Run("amd-soak", "amd", "x86-debug", 900, append="no5lvl", modules=modules("kvm-amd")),
+    Run("arm64-soak", "arm64", "arm64-debug", 900, append="kvm-arm.mode=nested",
         cpu=NARROW, options="-machine mte=on"),
 ]
 
 # What runs at each commit of the series, of that which is there.
 AT_COMMITS = [
-    Run("bisect-x86", "amd", "x86-m", X86_IMAGE, 300, modules=modules("kvm-amd"), kunit=True,
+    Run("bisect-x86", "amd", "x86-m", modules=modules("kvm-amd"), kunit=True,
         tests=OTHER_HOSTS + ("set_sregs_test", "state_test"), like="amd"),
-    Run("bisect-arm64", "arm64", "arm64", ARM64_IMAGE, 300, kunit=True, tests=ID_REGS + ("get-reg-list",),
+    Run("bisect-arm64", "arm64", "arm64", kunit=True, tests=ID_REGS + ("get-reg-list",),
         like="arm64"),
 ]
 

@@ -9,13 +9,14 @@ one=2-rust
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # A copy, as who posts writes to series/, and may have.
-mkdir "$scratch/cache" "$scratch/home"
+mkdir "$scratch/home"
 copy_here "$scratch/here"
 cd "$scratch/here"
 : >series/author
 rm -f series/*/changes
-export HOME=$scratch/home CACHE=$scratch/cache GIT_CONFIG_GLOBAL=$scratch/home/.gitconfig GIT_CONFIG_NOSYSTEM=1
-export EMAIL='' XDG_CONFIG_HOME=$scratch/home
+export HOME=$scratch/home GIT_CONFIG_GLOBAL=$scratch/home/.gitconfig GIT_CONFIG_NOSYSTEM=1 EMAIL=''
+export XDG_CONFIG_HOME=$scratch/home XDG_CACHE_HOME=$scratch LAB_AT=$LAB
+CACHE=$scratch/guestcaps
 
 # A tree with a history, in which the release has a tag.
 tree=$scratch/linux
