@@ -20,11 +20,24 @@ BASE=$CACHE/base${LAB#"$CACHE/lab"}
 # bisect.sh has labs inside it.
 LAB=${LAB_AT:-$LAB}
 LOGS=$CACHE/log
-mkdir -p "$LOGS" "$CACHE/times" "$CACHE/tools/bin"
+mkdir -p "$LOGS" "$CACHE/times" "$CACHE/tools/bin" "$CACHE/tools/ccache"
 export ROOT CACHE LAB BASE LOGS VERSION KDIR
 
-# Debian's toolchain before any other, through ccache's links where there are any.
-export PATH=/usr/lib/ccache:/usr/bin:$CACHE/tools/bin:$PATH
+# Debian's toolchain before any other, through ccache where it is there. But that does not see what
+# assembly takes in by .incbin: of two kernels as long as each other when compressed, it knew one.
+for name in /usr/lib/ccache/*; do
+	name=${name##*/}
+	if [ ! -e "/usr/lib/ccache/$name" ] || [ -e "$CACHE/tools/ccache/$name" ]; then continue; fi
+	cat >"$CACHE/tools/ccache/$name.$$" <<-END
+		#!/bin/sh
+		for last; do :; done
+		case \$last in *.S) exec "/usr/bin/$name" "\$@" ;; esac
+		exec ccache "/usr/bin/$name" "\$@"
+	END
+	chmod +x "$CACHE/tools/ccache/$name.$$"
+	mv "$CACHE/tools/ccache/$name.$$" "$CACHE/tools/ccache/$name"
+done
+export PATH=$CACHE/tools/ccache:/usr/bin:$CACHE/tools/bin:$PATH
 export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_BASEDIR=$CACHE CCACHE_NOHASHDIR=1
 # The compiler says what a file includes: nothing is preprocessed twice.
 export CCACHE_DEPEND=1
