@@ -170,6 +170,9 @@ impl Said {
                 note += &format!(" if the host has {}", value(host));
             }
             note += &conditional(once.condition, "with", "without");
+            if let Some(field) = once.beside {
+                note += &format!(" together with {}", field.name);
+            }
             let reads = match (once.value, once.host) {
                 (Old::Value(_), None) => or_none(None),
                 _ => "the limit".into(),

@@ -127,7 +127,7 @@ limits 's/^        RME: .*/        RME: up_to(NI, Inert).needs(\&[need!(IMP: ID_
 limits 's/^        RME: .*/        RME: up_to(NI, Inert).when(vm(SVEE));/' 'cannot find value `SVEE` in this scope'
 limits 's/^        RME: .*/        RME: up_to(NI, Inert).when(kernel(SVE));/' 'a fact of another source'
 limits 's/^        RME: .*/        RME: up_to(NI, Inert).when(vm(SVE).and(vm(MTE)));/' 'not() and when() are for one fact'
-limits 's/^        RME: .*/        RME: up_to(NI, Inert).irqchip(host(RAS_IMP), NI);/' 'nothing is derived from the host when'
+limits 's/^        RME: .*/        RME: up_to(NI, Inert).irqchip(host(RAS_IMP), NI);/' 'what is derived from the host is known only'
 limits 's/^        RME: .*/        RME: force(NI, Inert).raise_when(vm(SVE));/' 'only a limit can be raised'
 limits 's/^        RME: .*/        RME: up_to(NI, Inert).provided(vm(SVE));/' 'no value is ignored'
 limits 's/^        RAZ_7_2: .*/        RAZ_7_2: up_to(1, Inert);/' 'reserved bits have no limit'

@@ -178,7 +178,7 @@ static u32 final_facts(const struct kvm *kvm)
 
 /*
  * Tell of rules between fields that a VM breaks, and clear what KVM doesn't virtualize so.  Not
- * before the VM runs: until then userspace may still write what is missing.
+ * before the first KVM_RUN: until then userspace may still write what is missing.
  */
 void kvm_idregs_enforce_rules(struct kvm *kvm)
 {

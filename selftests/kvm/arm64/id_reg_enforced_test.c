@@ -813,7 +813,8 @@ static bool is_told(const char *field, const char *text)
 			return true;
 		is_tried = true;
 		stays |= row->expect == UNTRAPPABLE;
-		is_used |= row->expect == UNTRAPPABLE && !bit && row->els & (EL0 | EL1);
+		is_used |= (row->expect == UNTRAPPABLE || (row->fgt && !host_has_fgt)) && !bit &&
+			   row->els & (EL0 | EL1);
 	}
 	/* A reason is believed; a class needs something that stays; what is used needs either. */
 	if (!is_tried || by_reason)
@@ -832,6 +833,12 @@ static int read_hosts(int *untold)
 
 	__TEST_REQUIRE(file, "KVM has no idregs_limits in debugfs");
 	while (fgets(text, sizeof(text), file)) {
+		if (id_reg_parse(text, &line) && !strcmp(line.reg, "ID_AA64MMFR0_EL1") &&
+		    !strcmp(line.field, "FGT"))
+			host_has_fgt = line.host;
+	}
+	rewind(file);
+	while (fgets(text, sizeof(text), file)) {
 		bool found = false;
 
 		TEST_ASSERT(id_reg_parse(text, &line), "unexpected line: %s", text);
@@ -839,8 +846,6 @@ static int read_hosts(int *untold)
 		    !strncmp(line.field, "RAZ", 3))
 			continue;
 		snprintf(name, sizeof(name), "%s.%s", line.reg, line.field);
-		if (!strcmp(name, "ID_AA64MMFR0_EL1.FGT"))
-			host_has_fgt = line.host;
 		for (int i = 0; i < ARRAY_SIZE(rows); i++) {
 			if (strcmp(rows[i].field, name))
 				continue;
@@ -1081,6 +1086,44 @@ static void test_failed_run(const struct row *row, bool allow)
 			 what);
 }
 
+/*
+ * What userspace has set and taken away is cleared when the VM runs, and not by a KVM_RUN that
+ * fails, after which it may allow it once more; but for VMs with EL2.
+ */
+static void test_cleared(const struct row *row)
+{
+	const u64 pstate = PSR_MODE_EL1h | PSR_D_BIT | PSR_A_BIT | PSR_I_BIT | PSR_F_BIT;
+	const struct id_vm config = { "pmu", BIT(KVM_ARM_VCPU_PMU_V3) }, plain = { "plain" };
+	struct id_guest g;
+	u64 most, wanted;
+
+	if (!id_vm_is_possible(&config) || !host_has[row - rows]) {
+		ksft_test_result_skip("%s stays after a KVM_RUN that failed\n", row->what);
+		ksft_test_result_skip("%s is cleared when the VM runs\n", row->what);
+		return;
+	}
+	id_guest_create(&g, &config);
+	most = id_guest_get(&g, row->reg);
+	TEST_ASSERT(lower(&g, row), "%s can't be lowered", row->field);
+	wanted = vcpu_get_reg(g.vcpu, KVM_ARM64_SYS_REG(row->word)) | row->mask;
+	vcpu_set_reg(g.vcpu, KVM_ARM64_SYS_REG(row->word), wanted);
+	TEST_ASSERT(__vcpu_run(g.vcpu) && errno == EINVAL, "A PMU from nowhere");
+	id_guest_set(&g, row->reg, most);
+	ksft_test_result(vcpu_get_reg(g.vcpu, KVM_ARM64_SYS_REG(row->word)) == wanted,
+			 "%s stays after a KVM_RUN that failed\n", row->what);
+	kvm_vm_free(g.vm);
+
+	id_guest_create(&g, &plain);
+	TEST_ASSERT(lower(&g, row), "%s can't be lowered", row->field);
+	start(&g);
+	wanted = vcpu_get_reg(g.vcpu, KVM_ARM64_SYS_REG(row->word)) | row->mask;
+	vcpu_set_reg(g.vcpu, KVM_ARM64_SYS_REG(row->word), wanted);
+	id_guest_run(&g, begins[row_of("dc cvap") - rows], pstate, 0, 0);
+	ksft_test_result(!(vcpu_get_reg(g.vcpu, KVM_ARM64_SYS_REG(row->word)) & row->mask),
+			 "%s is cleared when the VM runs\n", row->what);
+	kvm_vm_free(g.vm);
+}
+
 static struct kvm_vcpu *other;
 static bool has_run;
 
@@ -1126,7 +1169,7 @@ static void test_first_run(const struct row *row)
 
 int main(void)
 {
-	int kmsg = kmsg_open(), plan = 6, missing, untold = 0;
+	int kmsg = kmsg_open(), plan = 8, missing, untold = 0;
 
 	ksft_print_header();
 	for (int i = 0; i < ARRAY_SIZE(rows); i++)
@@ -1143,6 +1186,7 @@ int main(void)
 	}
 	test_failed_run(row_of("dc cvap"), false);
 	test_failed_run(row_of("tlbi vmalle1os"), true);
+	test_cleared(row_of("TCR_EL1.HA"));
 	test_first_run(row_of("msr ICC_SGI1R_EL1"));
 	kmsg_test(kmsg);
 	ksft_finished();

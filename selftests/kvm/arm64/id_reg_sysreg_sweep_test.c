@@ -315,10 +315,8 @@ int main(void)
 		all.features |= with_all[i].features;
 		all.mte |= with_all[i].mte;
 	}
-	/* KVM does not offer MTE to VMs with EL2. */
 	nested = all;
 	nested.features |= BIT(KVM_ARM_VCPU_HAS_EL2);
-	nested.mte = false;
 
 	test("EL1, a VM without features", &plain, false);
 	test("EL1, a VM with all", &all, false);

@@ -46,12 +46,14 @@ pub(crate) struct Refusal {
 
 impl Row {
     /// What userspace means by its value of the field: one that KVM once handed out is accepted,
-    /// so that VMs can be restored, and ignored.
+    /// so that VMs can be restored, and ignored. `asked` is all that userspace wrote, `word` what
+    /// is left of it.
     #[inline(always)]
-    fn forgive(&self, bound: &Bound, word: u64, vm: &VmRegister<'_>) -> u64 {
+    fn forgive(&self, bound: &Bound, word: u64, asked: u64, vm: &VmRegister<'_>) -> u64 {
         let Some(once) = bound.once else {
             return word;
         };
+        let differs = asked ^ vm.host;
         let [value, limit, host] = [word, vm.limit, vm.host].map(|word| word & self.mask);
         let is_old = match once.value {
             Old::Value(old) => value == self.place(old),
@@ -60,6 +62,7 @@ impl Row {
         };
         let is_meant = is_old
             && once.host.is_none_or(|value| self.place(value) == host)
+            && once.beside.is_none_or(|field| differs & field.mask() == 0)
             && once.condition.holds(&vm.facts);
         match (once.value, once.host) {
             _ if !is_meant => word,
@@ -81,9 +84,9 @@ impl Row {
 
     /// What userspace means by its value of the field, unless nothing can make that acceptable.
     #[inline(always)]
-    pub(super) fn meant(&self, word: u64, vm: &VmRegister<'_>) -> Result<u64, Refusal> {
+    pub(super) fn meant(&self, word: u64, asked: u64, vm: &VmRegister<'_>) -> Result<u64, Refusal> {
         let bound = self.bound(&vm.facts);
-        let word = self.forgive(bound, word, vm);
+        let word = self.forgive(bound, word, asked, vm);
         if self.is_impossible(bound, word, vm.limit, &vm.facts) {
             return Err(Refusal::new(Reason::Impossible, self.mask));
         }
@@ -121,10 +124,12 @@ impl VmRegister<'_> {
         if self.ignores_writes() {
             return Ok(0);
         }
+        let asked = word;
         let mut word = word;
         if self.limits.has_rules {
+            // Rows look at their own field only, but for beside().
             for row in self.limits.rows {
-                word = row.meant(word, self)?;
+                word = row.meant(word, asked, self)?;
             }
         }
         if let Some(now) = now {

@@ -30,7 +30,8 @@
 //! - `ignores(V)`, `ignores_host()`: V, or the host's value, is what KVM once handed out: accepted,
 //!   and ignored; `where_host(H)` if the host has H, which is what V is taken for, `provided(C)` on
 //!   a condition.
-//! - `cuts()`: as much as the host has is what KVM once handed out: accepted, and cut to the limit.
+//! - `cuts()`: as much as the host has is what KVM once handed out: accepted, and cut to the limit;
+//!   `beside(F)` only together with what the host has in that field of the register.
 //! - `needs(..)`: what the field implies of others; KVM itself gives no VM one without the other.
 //! - `irqchip(C, V)`: KVM sets V, or else `NI`, when it knows the VM's interrupt controller.
 //! - `nested(..)`: stands for all that but order, `needs()` and `irqchip()`, in a VM with EL2.
@@ -624,7 +625,8 @@ const TABLE: &[Limits] = limits! {
         TraceFilt:      denied("trace units and buffers are trapped");
         // OSDLR_EL1 is RAZ/WI, and so there is none; KVM once said `IMP` on some hosts.
         DoubleLock:     force(NI, mirrored("trap_raz_wi")).ignores(IMP).unprotected();
-        PMSVer:         denied("statistical profiling is trapped");
+        PMSVer:         denied("statistical profiling is trapped")
+                        .untrappable_below(FGT::IMP, "PMBIDR_EL1 has no other trap");
         // KVM gives guests the host's breakpoints, and context-aware ones are the last of them. As
         // many as the field can count are switched.
         CTX_CMPs:       up_to(15, DEBUG).fixed().nested(up_to(0, DEBUG).fixed()).unprotected();
@@ -788,12 +790,16 @@ const TABLE: &[Limits] = limits! {
                         .protected(exactly(TGRAN16));
         // ERETAx and VNCR_EL2 are emulated for addresses of 48 bits; KVM showed 52 bits once.
         TGRAN4:         up_to(_52_BIT, own!(TCR_EL1))
-                        .nested(up_to(IMP, STAGE_1).cuts()).protected(at_most(IMP))
+                        .nested(up_to(IMP, STAGE_1).cuts()
+                        .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN16::FIELD))
+                        .protected(at_most(IMP))
                         .untrappable(TCR_VALUE);
         TGRAN64:        up_to(IMP, own!(TCR_EL1)).nested(up_to(IMP, STAGE_1))
                         .untrappable(TCR_VALUE);
         TGRAN16:        up_to(_52_BIT, own!(TCR_EL1))
-                        .nested(up_to(IMP, STAGE_1).cuts()).protected(at_most(IMP))
+                        .nested(up_to(IMP, STAGE_1).cuts()
+                        .beside(&cpufeature::ID_AA64MMFR0_EL1::TGRAN4::FIELD))
+                        .protected(at_most(IMP))
                         .untrappable(TCR_VALUE);
         BIGENDEL0:      up_to(IMP, own!(SCTLR_EL1));
         SNSMEM:         up_to(IMP, Inert).nested(up_to(NI, Inert));

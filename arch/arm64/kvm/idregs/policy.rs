@@ -139,6 +139,8 @@ pub(crate) struct Once {
     /// What the host must have.
     pub(crate) host: Option<u8>,
     pub(crate) condition: Condition,
+    /// The field that must be what the host has, too.
+    pub(crate) beside: Option<&'static Field>,
 }
 
 /// Which value that is, and what is meant by it.
@@ -448,6 +450,7 @@ impl Policy {
             value,
             host: None,
             condition: Condition::ALWAYS,
+            beside: None,
         });
         self
     }
@@ -483,6 +486,12 @@ impl Policy {
     /// Only on a condition.
     pub(crate) const fn provided(mut self, condition: Condition) -> Self {
         self.accepted().condition = condition;
+        self
+    }
+
+    /// Only together with what the host has in another field of the register.
+    pub(crate) const fn beside(mut self, field: &'static Field) -> Self {
+        self.accepted().beside = Some(field);
         self
     }
 

@@ -174,7 +174,9 @@ impl VmRegister<'_> {
             return Ok(0);
         }
         let word = match row {
-            Some(row) => row.meant(word, self).map_err(|refusal| refusal.reason)?,
+            Some(row) => row
+                .meant(word, word, self)
+                .map_err(|refusal| refusal.reason)?,
             None => word,
         };
         let value = field.get(word);

@@ -110,6 +110,7 @@ impl Row {
         while i < policy.needs.len() {
             let need = &policy.needs[i];
             assert!(need.value <= field.max() && need.least <= need.field.max());
+            is_given(&need.condition);
             // What is cut is counted down from the value, to less.
             assert!(
                 !is_signed && field.not_implemented < need.value
@@ -147,10 +148,7 @@ impl Row {
         }
         if let Some((condition, value)) = policy.irqchip {
             fits_one(field, Some(value));
-            assert!(
-                !condition.asked().contains_any(DERIVED),
-                "nothing is derived from the host when there is an interrupt controller"
-            );
+            is_given(&condition);
         }
         // Not implemented is what unsigned fields have anyway if that is zero.
         let limit = match policy.bound.verb {
@@ -255,6 +253,15 @@ pub(super) const fn sign(field: &Field) -> u64 {
         Kind::Signed => 1u64.wrapping_shl(field.msb),
         _ => 0,
     }
+}
+
+/// Fails the build if a condition that is judged after a VM has started asks for what is derived
+/// from the host, which isn't known then.
+const fn is_given(condition: &Condition) {
+    assert!(
+        !condition.asked().contains_any(DERIVED),
+        "what is derived from the host is known only when a VM starts"
+    );
 }
 
 const fn fits_one(field: &Field, value: Option<u8>) {
