@@ -228,15 +228,15 @@ bool kvm_denied_caps_next(struct kvm_denied_cap *cap, const struct kvm_caps_view
 /* For KVM_GUEST_CAPS: functions that tell of something, and return how many records that takes. */
 #define KVM_CAPS_MAX_RECORDS	32
 
-/* What vCPUs may use at least, and behind it at most, whatever guest CPUID asks for. */
-void kvm_caps_bounds(u32 *bounds, const struct kvm_caps_context *context);
+/* What vCPUs may use at least, and at most, whatever guest CPUID asks for. */
+void kvm_caps_bounds(u32 *lowest, u32 *highest, const struct kvm_caps_context *context);
 
 /*
  * The features of the next word, from *word on: all, or those that guest CPUID has and the vCPU
  * lacks, or vice versa.
  */
 unsigned int kvm_caps_list(struct kvm_guest_cap *caps, const struct kvm_caps_view *view,
-			   const u32 *bounds, unsigned int *word, bool all);
+			   const u32 *lowest, const u32 *highest, unsigned int *word, bool all);
 
 /* What the massage has changed in the next entry, from *position on, that it has changed. */
 unsigned int kvm_caps_adjusted(struct kvm_guest_cap *caps, const struct kvm_caps_view *view,

@@ -84,15 +84,12 @@ pub type Words = [u32; NR_KVM_CPU_CAPS];
 ///
 /// # Invariants
 ///
-/// `word` is less than [`NR_KVM_CPU_CAPS`], `bit` less than 32.
+/// `bit` is one of [`Words`].
 #[derive(Clone, Copy)]
 pub struct Feature {
-    word: u8,
-    bit: u8,
-    kept: Kept,
+    bit: Bit,
+    kept: Bit,
 }
-
-const _: () = assert!(NR_KVM_CPU_CAPS <= u8::MAX as usize);
 
 impl Feature {
     /// The feature in bit `bit` of capability word `word`, which the kernel keeps as number `kept`
@@ -101,11 +98,10 @@ impl Feature {
         assert!(word < NR_KVM_CPU_CAPS && (bit as u32) < u32::BITS);
         // INVARIANT: Asserted above.
         Self {
-            word: word as u8,
-            bit,
+            bit: Bit(word as u16 * u32::BITS as u16 + bit as u16),
             kept: match kept {
-                Some(number) => Kept::new(number),
-                None => Kept::NOWHERE,
+                Some(number) => Bit::kept(number),
+                None => Bit::NOWHERE,
             },
         }
     }
@@ -113,19 +109,19 @@ impl Feature {
     /// Index of the capability word.
     #[inline]
     pub const fn word(&self) -> usize {
-        self.word as usize
+        self.bit.word()
     }
 
     /// The feature's bit in its word, as a mask.
     #[inline]
     pub const fn mask(&self) -> u32 {
-        1 << (self.bit as u32 % u32::BITS)
+        self.bit.mask()
     }
 
     /// 32 times the word, plus the bit.
     #[inline]
     pub const fn number(&self) -> u32 {
-        self.word as u32 * u32::BITS + self.bit as u32
+        self.bit.0 as u32
     }
 
     /// Whether both are the same bit.
@@ -136,9 +132,14 @@ impl Feature {
 
     /// The name, without `X86_FEATURE_`; none if CPUID repeats the feature here.
     pub fn name(&self) -> Option<&'static str> {
+        self.name_in(self.word())
+    }
+
+    /// The name of the feature with the same bit in another word, if there is one.
+    pub fn name_in(&self, word: usize) -> Option<&'static str> {
         FEATURES
             .iter()
-            .find(|(_, feature)| feature.is(self))
+            .find(|(_, feature)| feature.word() == word && feature.mask() == self.mask())
             .map(|(name, _)| *name)
     }
 
@@ -152,32 +153,32 @@ impl Feature {
         }
     }
 
-    /// The feature with the same bit in word `to`, where CPUID repeats it. Meant for constants:
-    /// fails the build if there is no such word.
+    /// The feature with the same bit in word `to`, where CPUID repeats it. For constants only.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such word, which fails the build.
     pub const fn repeated_in(self, to: usize) -> Self {
+        let bit = (self.number() % u32::BITS) as u8;
         let kept = if to < NCAPINTS {
-            Some(to as u16 * u32::BITS as u16 + self.bit as u16)
+            Some(to as u16 * u32::BITS as u16 + bit as u16)
         } else {
             None
         };
 
-        Self::new(to, self.bit, kept)
+        Self::new(to, bit, kept)
     }
 
     /// Whether the feature is in `words`, which are KVM's, or as many of them as the kernel keeps.
     #[inline]
     pub fn is_in(&self, words: &[u32]) -> bool {
-        words
-            .get(self.word())
-            .is_some_and(|word| word & self.mask() != 0)
+        self.bit.is_in(words)
     }
 
     /// Puts the feature in `words`, or takes it out.
     #[inline]
     pub fn set_in(&self, words: &mut Words, present: bool) {
-        if let Some(word) = words.get_mut(self.word()) {
-            *word = *word & !self.mask() | (self.mask() * u32::from(present));
-        }
+        self.bit.set_in(words, present);
     }
 
     /// Whether the kernel keeps the feature, in whatever word.
@@ -186,8 +187,11 @@ impl Feature {
         self.kept.word() < NCAPINTS
     }
 
-    /// Its number in `x86_capability`. Meant for constants: fails the build if the kernel does not
-    /// keep the feature.
+    /// Its number in `x86_capability`. For constants only.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel does not keep the feature, which fails the build.
     pub const fn kernel_number(&self) -> u32 {
         assert!(self.is_kept(), "the kernel does not keep this feature");
         self.kept.0 as u32
@@ -217,12 +221,12 @@ pub fn other_name(number: u32) -> Option<&'static str> {
 
 /// A bug of a CPU, `X86_BUG_*`.
 #[derive(Clone, Copy)]
-pub struct Bug(Kept);
+pub struct Bug(Bit);
 
 impl Bug {
     /// The bug with a number as `asm/cpufeatures.h` has it.
     const fn new(number: u16) -> Self {
-        Self(Kept::new(NCAPINTS as u16 * u32::BITS as u16 + number))
+        Self(Bit::kept(NCAPINTS as u16 * u32::BITS as u16 + number))
     }
 
     /// Its number in `x86_capability`, where bugs are behind all features.
@@ -243,14 +247,15 @@ impl Bug {
     }
 }
 
-/// A bit of `x86_capability`, by number; none if there are not so many.
+/// A bit of words, by number; none if there are not so many.
 #[derive(Clone, Copy)]
-struct Kept(u16);
+struct Bit(u16);
 
-impl Kept {
+impl Bit {
     const NOWHERE: Self = Self(u16::MAX);
 
-    const fn new(number: u16) -> Self {
+    /// One of `x86_capability`.
+    const fn kept(number: u16) -> Self {
         assert!((number as usize) < (NCAPINTS + NBUGINTS) * u32::BITS as usize);
         Self(number)
     }
@@ -266,14 +271,14 @@ impl Kept {
     }
 
     #[inline]
-    fn is_in(&self, words: &KernelWords) -> bool {
+    fn is_in(&self, words: &[u32]) -> bool {
         words
             .get(self.word())
             .is_some_and(|word| word & self.mask() != 0)
     }
 
     #[inline]
-    fn set_in(&self, words: &mut KernelWords, present: bool) {
+    fn set_in(&self, words: &mut [u32], present: bool) {
         if let Some(word) = words.get_mut(self.word()) {
             *word = *word & !self.mask() | (self.mask() * u32::from(present));
         }

@@ -229,6 +229,20 @@ static void check_forbidden(struct kvm_vm *vm, const struct kvm_guest_cap *cap)
 		    "the component is %s", is_there ? "there" : "not there");
 }
 
+/* Of what is refused, values are taken that are said to be possible, and no others. */
+static void check_refused(struct kvm_vcpu *vcpu, const struct kvm_guest_cap *cap,
+			  struct kvm_cpuid2 *table)
+{
+	struct kvm_cpuid_entry2 *e = entry(table, cap->id);
+
+	for (u32 value = cap->lowest; value < 64; value++) {
+		put(e, cap, value);
+		set(vcpu, table, cap->possible & BIT(value) ? 0 : EINVAL);
+	}
+	put(e, cap, cap->value);
+	set(vcpu, table, 0);
+}
+
 /* A component of XCR0, or of IA32_XSS, that guests can't set. */
 static bool is_component(const struct kvm_guest_cap *cap)
 {
@@ -257,10 +271,12 @@ static u32 check_components(struct kvm_vm *vm, const struct kvm_guest_cap *cap, 
 		 __builtin_popcountll(components(answer(table, KVM_GUEST_CAP_CPUID(0xd, 1)), 1) &
 				      ~xss);
 	for (; n < nr && is_component(&cap[n]); n++) {
-		TEST_ASSERT(cap[n].asked && get(answer(table, cap[n].id), &cap[n]) && !cap[n].value &&
-			    cap[n].rule == KVM_GUEST_CAP_ABSENT && is_of_host(&cap[n]) &&
-			    cap[n].why >= KVM_GUEST_CAP_NO_CPU && cap[n].why <= KVM_GUEST_CAP_NO_KVM,
-			    "%llx[%u] is no component that isn't there", cap[n].id, cap[n].lsb);
+		const struct kvm_guest_cap *it = &cap[n];
+
+		TEST_ASSERT(it->asked && get(answer(table, it->id), it) && !it->value &&
+			    it->rule == KVM_GUEST_CAP_ABSENT && is_of_host(it) &&
+			    it->why >= KVM_GUEST_CAP_NO_CPU && it->why <= KVM_GUEST_CAP_NO_KVM,
+			    "%llx[%u] is no component that isn't there", it->id, it->lsb);
 	}
 	TEST_ASSERT_EQ(n, wanted);
 	return n;
@@ -333,6 +349,8 @@ static void test_table(int vm_fd, struct kvm_vcpu *vcpu)
 	}
 	if (error)
 		set(vcpu, table, 0);
+	for (u32 i = 0; i < nr && caps[i].verdict == KVM_GUEST_CAP_REFUSED; i++)
+		check_refused(vcpu, &caps[i], table);
 
 	n += check_components(vcpu->vm, &caps[n], nr - n);
 

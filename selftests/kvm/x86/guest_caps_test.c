@@ -1229,6 +1229,16 @@ static int nr_warnings(void)
 	return count;
 }
 
+/* Have the kernel warn again where it warns once. */
+#define WARN_AGAIN	"/sys/kernel/debug/clear_warn_once"
+
+static void warn_again(void)
+{
+	FILE *file = fopen(WARN_AGAIN, "w");
+
+	TEST_ASSERT(file && fputs("1", file) >= 0 && !fclose(file), "Can't write to " WARN_AGAIN);
+}
+
 /*
  * Two hypervisors may claim the same leaf.  Its EAX becomes the name of Hyper-V's interface only as
  * KVM takes PV_UNHALT out of it: whether there is Hyper-V is to be judged after that, once, or KVM
@@ -1250,7 +1260,10 @@ TEST(hyperv_interface)
 		SKIP(return, "KVM cannot disable HLT exits");
 	if (access("/sys/kernel/warn_count", R_OK))
 		SKIP(return, "the kernel doesn't count warnings");
+	if (access(WARN_AGAIN, W_OK))
+		SKIP(return, "debugfs doesn't let the kernel warn again");
 
+	warn_again();
 	warnings = nr_warnings();
 	vm = vm_create_barebones();
 	vm_enable_cap(vm, KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_HLT);

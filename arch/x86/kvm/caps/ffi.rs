@@ -208,7 +208,7 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_index(table: *mut kvm_cpuid_table) {
 ///
 /// # Safety
 ///
-/// `table` must be valid for reading, and have an entry there.
+/// `table` must be valid for reading, and have an entry there, if `position` is one.
 unsafe fn entry_at(table: *mut kvm_cpuid_table, position: Option<usize>) -> *mut kvm_cpuid_entry2 {
     match position {
         // SAFETY: The caller promises that there is such an entry.
@@ -232,13 +232,10 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_find(
     table: *mut kvm_cpuid_table,
     function: u32,
 ) -> *mut kvm_cpuid_entry2 {
-    if table.is_null() {
-        return ptr::null_mut();
-    }
     // SAFETY: The caller promises that there are as many entries, and that they don't change.
     let (index, entries) = unsafe { self::table(table) };
 
-    // SAFETY: The entry is one of the table's.
+    // SAFETY: The entry is one of the table's, if there is one.
     unsafe { entry_at(table, index.find_inline(entries, function, None)) }
 }
 
@@ -253,13 +250,10 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_find_index(
     function: u32,
     index: u32,
 ) -> *mut kvm_cpuid_entry2 {
-    if table.is_null() {
-        return ptr::null_mut();
-    }
     // SAFETY: The caller promises that there are as many entries, and that they don't change.
     let (positions, entries) = unsafe { self::table(table) };
 
-    // SAFETY: The entry is one of the table's.
+    // SAFETY: The entry is one of the table's, if there is one.
     unsafe { entry_at(table, positions.find_inline(entries, function, Some(index))) }
 }
 
@@ -275,9 +269,6 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_find_highest_basic(
     function: *mut u32,
     index: u32,
 ) -> *mut kvm_cpuid_entry2 {
-    if table.is_null() {
-        return ptr::null_mut();
-    }
     // SAFETY: The caller promises that there are as many entries, and that they don't change.
     let (positions, entries) = unsafe { self::table(table) };
     // SAFETY: The caller promises that it can be read.
@@ -286,7 +277,8 @@ pub(crate) unsafe extern "C" fn kvm_cpuid_find_highest_basic(
         return ptr::null_mut();
     };
 
-    // SAFETY: The caller promises that it can be written. The entry is one of the table's.
+    // SAFETY: The caller promises that it can be written. The entry is one of the table's, if there
+    // is one.
     unsafe {
         *function = highest;
         entry_at(table, position)
@@ -546,7 +538,8 @@ pub(crate) unsafe extern "C" fn kvm_xstate_required_size(
 ///
 /// # Safety
 ///
-/// `words` must be valid for reading `N` words, and whoever writes to one must write it as a whole.
+/// `words` must be valid for reading `N` words, and whoever writes to one bit of a word must leave
+/// all others as they are meanwhile.
 unsafe fn copied<const N: usize>(words: *const u32) -> [u32; N] {
     // SAFETY: The caller promises that there are as many words. This `read_volatile` is intended to
     // correspond to a READ_ONCE call.
@@ -782,10 +775,7 @@ impl From<Answer> for kvm_guest_cap {
             limit: answer.highest.into(),
             lowest: answer.lowest.into(),
             highest: answer.highest.into(),
-            possible: match answer.width {
-                1 => 1 << (answer.lowest & 1) | 1 << (answer.highest & 1),
-                _ => 0,
-            },
+            possible: answer.possible(),
             asked: answer.asked.into(),
             value: answer.value.into(),
             needs_id,
@@ -826,14 +816,15 @@ unsafe fn record(caps: *mut kvm_guest_cap, answers: impl IntoIterator<Item = Ans
 ///
 /// # Safety
 ///
-/// * `bounds` must be valid for writing `NR_KVM_CPU_CAPS` words twice.
+/// * `lowest` and `highest` must be valid for writing `NR_KVM_CPU_CAPS` words each.
 /// * `context` must be valid for reading, its `kvm` for `NR_KVM_CPU_CAPS` words, its `kernel` for
 ///   `NCAPINTS + NBUGINTS`, and its `runtime`.
 ///
 /// Nobody else may access what is written, or write to what is read, while the function runs.
 #[export]
 pub(crate) unsafe extern "C" fn kvm_caps_bounds(
-    bounds: *mut u32,
+    lowest: *mut u32,
+    highest: *mut u32,
     context: *const kvm_caps_context,
 ) {
     // SAFETY: The caller promises that it can be read, and doesn't change.
@@ -841,8 +832,13 @@ pub(crate) unsafe extern "C" fn kvm_caps_bounds(
     // SAFETY: The caller promises the same of these.
     let (facts, runtime) = unsafe { (facts_of_context(context), &*context.runtime) };
 
-    // SAFETY: The caller promises that as many words can be written; `Bounds` is twice `Words`.
-    unsafe { bounds.cast::<Bounds>().write(Bounds::new(&facts, runtime)) };
+    let bounds = Bounds::new(&facts, runtime);
+
+    // SAFETY: The caller promises that as many words can be written to both.
+    unsafe {
+        lowest.cast::<Words>().write(bounds.lowest);
+        highest.cast::<Words>().write(bounds.highest);
+    }
 }
 
 /// Tells of all features of the next word, from `word` on, or of those of which guest CPUID and the
@@ -851,7 +847,8 @@ pub(crate) unsafe extern "C" fn kvm_caps_bounds(
 /// # Safety
 ///
 /// * `caps` must be as [`record()`] asks, `view` as [`facts_of_view()`] does.
-/// * `bounds` must be what [`kvm_caps_bounds()`] wrote.
+/// * `lowest` and `highest` must be valid for reading `NR_KVM_CPU_CAPS` words each, as
+///   [`kvm_caps_bounds()`] wrote them.
 /// * `word` must be valid for reading and writing.
 ///
 /// Nobody may write to what is read while the function runs.
@@ -859,20 +856,25 @@ pub(crate) unsafe extern "C" fn kvm_caps_bounds(
 pub(crate) unsafe extern "C" fn kvm_caps_list(
     caps: *mut kvm_guest_cap,
     view: *const kvm_caps_view,
-    bounds: *const u32,
+    lowest: *const u32,
+    highest: *const u32,
     word: *mut c_uint,
     all: bool,
 ) -> c_uint {
     // SAFETY: The caller promises that view and words can be read, and don't change.
     let facts = unsafe { facts_of_view(view) };
-    // SAFETY: The caller promises that there are bounds, which don't change.
-    let bounds = unsafe { &*bounds.cast::<Bounds>() };
+    // SAFETY: The caller promises that there are as many words, which don't change.
+    let (lowest, highest) = unsafe { (words(lowest), words(highest)) };
+    let bounds = Bounds {
+        lowest: *lowest,
+        highest: *highest,
+    };
     // SAFETY: The caller promises that it can be read.
     let from = unsafe { *word };
 
     for next in from..NR_KVM_CPU_CAPS as c_uint {
         // SAFETY: The caller promises that there is room.
-        let nr = unsafe { record(caps, Answer::list(&facts, bounds, next as usize, all)) };
+        let nr = unsafe { record(caps, Answer::list(&facts, &bounds, next as usize, all)) };
 
         if nr != 0 {
             // SAFETY: The caller promises that it can be written.

@@ -25,6 +25,7 @@ use crate::{
         is,
         kernel,
         not,
+        Condition,
         Facts,
         Flag, //
     },
@@ -129,13 +130,10 @@ impl Context<'_> {
     /// the base by none on Zen 2. Not so without 0x8000001d: QEMU believes that the CPU has it if
     /// KVM reports a function behind it, and may then never find an end of its indices.
     fn max_extended(&self, host: u32) -> u32 {
+        const MORE: Condition = kernel(LFENCE_RDTSC).or(not(has_bug(NULL_SEG)));
         let max = host.min(0x8000_0022);
 
-        if max >= 0x8000_001d
-            && kernel(LFENCE_RDTSC)
-                .or(not(has_bug(NULL_SEG)))
-                .holds(&self.facts)
-        {
+        if max >= 0x8000_001d && MORE.holds(&self.facts) {
             max.max(0x8000_0021)
         } else {
             max

@@ -50,7 +50,6 @@ use crate::{
 };
 
 /// What a vCPU may use if guest CPUID has all leaves, and asks for nothing, and for everything.
-#[repr(C)]
 pub(crate) struct Bounds {
     pub(crate) lowest: Words,
     pub(crate) highest: Words,
@@ -332,6 +331,17 @@ impl Answer {
                 }
             })
         })
+    }
+
+    /// Bit n: whether the value n can be, where that isn't all between the bounds.
+    pub(crate) fn possible(&self) -> u64 {
+        let bits = |values: &[u32]| values.iter().fold(0, |all, n| all | 1u64.wrapping_shl(*n));
+
+        match (self.rule, self.width) {
+            (Rule::Exact, _) => bits(&LINEAR_WIDTHS),
+            (_, 1) => bits(&[self.lowest, self.highest]),
+            _ => 0,
+        }
     }
 
     /// The width of linear addresses, if the table is refused for it, which is then mended.

@@ -758,9 +758,10 @@ impl Row {
 
     /// The name of the feature, as it is elsewhere if CPUID repeats it here.
     pub(crate) fn name(&self) -> &'static str {
-        let original = self.feature.repeated_in(CPUID_1_EDX::WORD);
+        let feature = &self.feature;
+        let original = || feature.name_in(CPUID_1_EDX::WORD);
 
-        self.feature.name().or(original.name()).unwrap_or("-")
+        feature.name().or_else(original).unwrap_or("-")
     }
 
     /// Why the feature is denied, if it is.
@@ -790,6 +791,8 @@ impl Row {
                 Some(Missing::Cpu)
             }
             Verb::Native | Verb::Aliased if !left_on => Some(Missing::Kernel),
+            // The kernel may have it without the CPU, but didn't, if it is for other CPUs.
+            Verb::Synthesized if !kernel && !cpu => Some(Missing::Cpu),
             Verb::Scattered | Verb::Synthesized if !kernel => Some(Missing::Kernel),
             // A vendor's conditions are to be added.
             Verb::Vendor | Verb::Runtime | Verb::Denied => Some(Missing::Kvm),

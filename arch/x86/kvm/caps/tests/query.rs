@@ -96,6 +96,7 @@ fn is_possible(answer: &Answer) -> bool {
             Rule::Fixed => lowest == highest,
             Rule::LowerSafe | Rule::Exact => lowest < highest,
         }
+        && answer.possible() >> value & answer.possible() >> lowest & 1 != 0
         && (!answer.is_usable || value != 0)
 }
 
@@ -246,13 +247,15 @@ mod tests {
     fn what_is_missing_is_told() {
         let facts = Facts {
             kernel: &kernel(&[INVPCID]),
-            cpu: &words(&[SMEP, INVPCID]),
+            cpu: &words(&[SMEP, INVPCID, TSA_SQ_NO]),
             flags: Flag::Vmx.into(),
             ..Facts::NONE
         };
         let cases = [
             (SMAP, Missing::Cpu),
             (SMEP, Missing::Kernel),
+            (TSA_L1_NO, Missing::Cpu),
+            (TSA_SQ_NO, Missing::Kernel),
             (INVPCID, Missing::Kvm),
         ];
 
