@@ -223,7 +223,8 @@ impl Cli {
     fn check(&self, model: &Model, ask: &Ask) -> Result<Said, Failed> {
         let features = ask.vm.features()?.unwrap_or_else(|| model.wanted_vm());
         let host = ask.host(Some(&features))?;
-        let (findings, mut notes) = kvm::check(model, &host)?;
+        let checked = kvm::check(model, &host)?;
+        let (findings, mut notes) = (checked.findings, checked.notes);
         let missing = features
             .iter()
             .filter(|feature| !host.vm.iter().flatten().any(|has| has == *feature));
@@ -241,11 +242,14 @@ impl Cli {
         let (misfits, broken): (Vec<_>, Vec<_>) =
             findings.iter().partition(|finding| finding.is_misfit());
         let nearest = check::nearest(model, &findings);
-        let ok = misfits.is_empty();
+        let ok = misfits.is_empty() && checked.refused.is_none();
 
         let mut text = head(&host);
         if ok {
             let _ = writeln!(text, "\n{} {}", model.name, Look::Good.of("fits."));
+        } else if misfits.is_empty() {
+            let look = Look::Bad.of("does not fit.");
+            let _ = writeln!(text, "\n{} {look}", model.name);
         } else {
             let mut table = Table::new(&["field", "wanted", "can be", "take", "why"]);
             for finding in &misfits {
@@ -269,6 +273,8 @@ impl Cli {
             );
         }
         text += &rules(&broken);
+        let refused = checked.refused;
+        notes.extend(refused.map(|what| format!("KVM refuses the nearest: {what}")));
         for note in &notes {
             let _ = writeln!(text, "{}", Look::Dim.of(note));
         }
@@ -297,8 +303,7 @@ impl Cli {
             let asked = if on_arm64 { "limit" } else { "asked" };
             let mut table = Table::new(&["name", "where", "host", asked, "has", "why", ""]);
             for line in guest.lines.iter().filter(|line| self.all || line.matters()) {
-                let look = if line.matters() && line.has < line.asked.clone().max(line.host.clone())
-                {
+                let look = if line.matters() && line.has_less() {
                     Look::Bad
                 } else {
                     Look::Plain

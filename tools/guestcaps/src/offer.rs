@@ -152,7 +152,7 @@ pub struct Offer {
     pub lowest: u64,
     /// By the field's sign.
     pub highest: u64,
-    /// Bit n: value n, of fields of up to six bits; zero if all between the bounds can be.
+    /// Bit n: value n; zero if all between the bounds can be.
     pub possible: u64,
     /// What a VM starts with.
     pub value: u64,
@@ -190,14 +190,10 @@ impl Offer {
         }
     }
 
-    /// All values that it can have, of fields that are narrow enough.
+    /// All values that it can have, of fields that can have few.
     pub fn values(&self) -> impl Iterator<Item = u64> + '_ {
-        let end = if self.field.width <= 6 {
-            self.field.max()
-        } else {
-            0
-        };
-        (0..=end).filter(|value| self.field.width <= 6 && self.can(*value))
+        let few = self.field.width <= 6 || self.possible != 0;
+        (0..=self.field.max().min(63)).filter(move |value| few && self.can(*value))
     }
 
     /// The nearest value that it can have: the most that promises no more, or else the least.
@@ -299,6 +295,18 @@ mod tests {
         assert_eq!([0, 1, 2, 15].map(|n| sei.nearest(n)), [1, 1, 2, 15]);
         let fp = offer("ID_AA64PFR0_EL1", 16, Rule::LowerSafe, 1 << 15 | 1, 0);
         assert_eq!([0, 1, 7, 8, 15].map(|n| fp.nearest(n)), [0, 0, 0, 15, 15]);
+        let width = Offer {
+            highest: 57,
+            possible: 1 | 1 << 48 | 1 << 57,
+            ..Offer::only(
+                "0x80000008.0:eax".parse().unwrap(),
+                Field::unknown(8, 8),
+                Rule::Exact,
+                0,
+            )
+        };
+        assert_eq!([0, 40, 50, 99].map(|n| width.nearest(n)), [0, 0, 48, 57]);
+        assert_eq!(width.range(), "0x0, 0x30, 0x39");
         let granule = offer("ID_AA64MMFR0_EL1", 40, Rule::Exact, 0b1010, 3);
         assert_eq!([0, 1, 2, 3].map(|n| granule.nearest(n)), [1, 1, 1, 3]);
     }

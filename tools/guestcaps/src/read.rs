@@ -273,6 +273,9 @@ fn of_document(document: Document) -> Result<Model, String> {
     }
 
     for prop in document.props.unwrap_or_default() {
+        if prop.bits.msb >= prop.register.width() {
+            return Err(format!("{} has no bits {}", prop.register, prop.bits));
+        }
         let offer = prop.offer();
         if let Some(value) = prop.value.or(prop.take).or(prop.wanted) {
             model.put(prop.register, &prop.field(), value);
@@ -474,6 +477,10 @@ mod tests {
             (
                 "{\"registers\": {\"CTR_EL0\": \"zz\"}}",
                 "file:1:31: zz is no hexadecimal number of 64 bits",
+            ),
+            (
+                r#"{"props": [{"register": "0x7.0:ebx", "bits": "63:0", "value": 0}]}"#,
+                "file: 0x7.0:ebx has no bits 63:0",
             ),
             (
                 "{\"props\": [{\"register\": \"CTR_EL0\", \"bits\": \"3:4\"}]}",

@@ -32,6 +32,16 @@ impl Line {
             _ => true,
         }
     }
+
+    /// Whether the guest has less than it asks for, or than the host has. Values that don't compare as
+    /// unsigned numbers do are taken for such.
+    pub fn has_less(&self) -> bool {
+        let number = |text: &str| match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        };
+        number(&self.has) < number(&self.asked).max(number(&self.host))
+    }
 }
 
 /// A VM or a vCPU of the process.
@@ -142,7 +152,7 @@ mod tests {
             (line.name.as_str(), line.place.as_str(), line.words.as_str()),
             ("DSCPL", "0x1.0:ecx[4]", "Not qualified.")
         );
-        assert!(line.why == "denied" && line.matters());
+        assert!(line.why == "denied" && line.matters() && line.has_less());
         assert!(!feature("0 0 0x1.0:edx FPU 1 1 1 -").unwrap().matters());
         assert_eq!(
             feature("word bit cpuid name host guest effective why"),
@@ -154,7 +164,12 @@ mod tests {
             "ID_AA64ISAR0_EL1.AES [ 7: 4] host 0x2 limit 0x2 vm 0x2 writable lower-safe data-path",
         )
         .unwrap();
-        assert!(!line.matters() && line.place == "[7:4]");
+        assert!(!line.matters() && !line.has_less() && line.place == "[7:4]");
+        assert!(
+            !field("ID.X [7:4] host 0xf limit 0x9 vm 0x10 writable number")
+                .unwrap()
+                .has_less()
+        );
         for text in [
             "",
             "a",

@@ -12,7 +12,7 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 
-use super::{about, caps, failed, is_of, open, Asked, Failed};
+use super::{about, caps, failed, is_of, open, Asked, Checked, Failed};
 use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Field, Order},
@@ -327,23 +327,22 @@ pub fn cpu() -> BTreeMap<Place, Word> {
 }
 
 /// What of the model doesn't fit on this host.
-pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>), Failed> {
+pub fn check(model: &Model, host: &Model) -> Result<Checked, Failed> {
     is_of(model, Arch::Arm64)?;
     let kvm = open()?;
     let wanted = host.vm.clone().unwrap_or_default();
     let vm = Vm::new(&kvm, &wanted, host.source == Some(Source::GuestCaps))?;
     let findings = vm.check(model, &host.offers)?;
     // What is said to fit is tried.
-    let again = vm.check(&check::nearest(model, &findings), &host.offers)?;
-    let notes = again
-        .iter()
-        .filter(|finding| finding.is_misfit())
-        .map(|finding| {
-            format!(
-                "{} does not fit either: {}",
-                finding.field.full_name(finding.place),
-                finding.why
-            )
-        });
-    Ok((findings, notes.collect()))
+    let nearest = check::nearest(model, &findings);
+    let tried = nearest.words.iter().filter_map(|(place, word)| {
+        let error = vm.set(*place, word.over(vm.get(*place)?)).err()?;
+        Some(format!("{place}, KVM_SET_ONE_REG: {error}"))
+    });
+    let refused: Vec<_> = tried.collect();
+    Ok(Checked {
+        findings,
+        notes: Vec::new(),
+        refused: (!refused.is_empty()).then(|| refused.join(", ")),
+    })
 }

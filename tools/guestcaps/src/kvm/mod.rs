@@ -17,7 +17,19 @@ pub use crate::ffi::{stay, Asked};
 
 use std::{collections::BTreeMap, fmt, fs};
 
-use crate::{model::Model, place::Arch};
+use crate::{check::Finding, model::Model, place::Arch};
+
+/// What becomes of a model on this host.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Checked {
+    /// What it doesn't get, and which rules it breaks.
+    pub findings: Vec<Finding>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
+    /// What KVM says of the nearest that should fit, if it refuses that.
+    pub refused: Option<String>,
+}
 
 /// What went wrong, and with what.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use kvm_bindings::{
 };
 use kvm_ioctls::Kvm;
 
-use super::{about, caps, failed, is_of, open, Asked, Failed};
+use super::{about, caps, failed, is_of, open, Asked, Checked, Failed};
 use crate::{
     check::{self, Finding, Verdict},
     facts::{self, Order},
@@ -168,6 +168,10 @@ fn supported(supported: &BTreeMap<Place, u64>, emulated: &BTreeMap<Place, u64>) 
     offers
 }
 
+/// The width of linear addresses, the one number that KVM_SET_CPUID2 refuses: it takes 48, 57, and 0 for
+/// unspecified.
+const LINEAR_WIDTH: (Place, u8, u8) = (Place::Cpuid(0x8000_0008, 0, Reg::Eax), 8, 8);
+
 /// What this host offers. KVM is asked if it can be, and if `ask`; or else what it supports is all
 /// that is known.
 pub fn host(_: Option<&[Feature]>, ask: bool) -> Result<Model, Failed> {
@@ -188,7 +192,7 @@ pub fn host(_: Option<&[Feature]>, ask: bool) -> Result<Model, Failed> {
             .get(&offer.place)
             .map_or(0, |word| offer.field.get(*word));
     }
-    // All else are numbers that a VMM sets as it likes.
+    // All else are numbers that a VMM sets as it likes, but for one.
     let known: BTreeMap<_, u64> = offers.iter().fold(BTreeMap::new(), |mut bits, offer| {
         *bits.entry(offer.place).or_default() |= offer.field.mask();
         bits
@@ -198,11 +202,20 @@ pub fn host(_: Option<&[Feature]>, ask: bool) -> Result<Model, Failed> {
         for field in facts::fields(*place) {
             if field.mask() & of_features == 0 {
                 let offer = Offer::only(*place, field, Rule::Number, field.get(*word));
-                offers.push(Offer {
+                let offer = Offer {
                     writable: true,
                     lowest: 0,
                     highest: field.max(),
                     ..offer
+                };
+                offers.push(match (*place, field.lsb, field.width) {
+                    LINEAR_WIDTH => Offer {
+                        rule: Rule::Exact,
+                        highest: 57,
+                        possible: 1 | 1 << 48 | 1 << 57,
+                        ..offer
+                    },
+                    _ => offer,
                 });
             }
         }
@@ -280,10 +293,8 @@ fn ask(
             .is_some_and(|word| word.mask & finding.field.mask() != 0)
     };
     Ok(all.filter(is_asked).partition(|finding| {
-        matches!(
-            finding.verdict,
-            Verdict::Refused | Verdict::Forbidden | Verdict::Withheld
-        )
+        // A verdict that is unknown is none to rely on.
+        !matches!(finding.verdict, Verdict::Adjusted | Verdict::Ignored)
     }))
 }
 
@@ -303,7 +314,7 @@ pub fn fit(
 }
 
 /// What of the model doesn't fit on this host, and what KVM_SET_CPUID2 says of the rest.
-pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>), Failed> {
+pub fn check(model: &Model, host: &Model) -> Result<Checked, Failed> {
     is_of(model, Arch::X86)?;
     let kvm = open()?;
     let vm = kvm.create_vm().map_err(failed("KVM_CREATE_VM"))?;
@@ -330,8 +341,11 @@ pub fn check(model: &Model, host: &Model) -> Result<(Vec<Finding>, Vec<String>),
         .map_err(|_| Failed::from("there are too many entries".to_string()))?;
     let vcpu = vm.create_vcpu(0).map_err(failed("KVM_CREATE_VCPU"))?;
     let refused = vcpu.set_cpuid2(&cpuid).err();
-    notes.extend(refused.map(|error| format!("KVM_SET_CPUID2 refuses what fits: {error}")));
-    Ok((findings, notes))
+    Ok(Checked {
+        findings,
+        notes,
+        refused: refused.map(|error| format!("KVM_SET_CPUID2: {error}")),
+    })
 }
 
 #[cfg(test)]
