@@ -50,7 +50,7 @@ help:
 ##                  fit to be sent; BASE=tag: and whether they apply there, in KDIR
 ## make post        the same in your name, on BASE of KDIR, for b4 send; SERIES="1-fixes ..." picks some
 ## make bisect      build KVM at each commit of the series, on both architectures; boot it, and run
-##                  KUnit and the selftests about features
+##                  KUnit and the selftests about features; BOOT=no: build only
 ## make matrix      build KVM in each configuration of scripts/configs; CONFIGS="x86-gcc ..." picks some
 ## make deb         Debian packages of the kernel in out/, from your configuration: CONFIG=file; default:
 ##                  the running system's
@@ -160,7 +160,7 @@ series post:
 	@KDIR= $(ALONE) scripts/post.sh $(if $(filter series,$@),draft,post) "$(KDIR)" $(or $(BASE),HEAD) $(SERIES)
 
 bisect:
-	@$(ALONE) scripts/bisect.sh $(CONFIGS)
+	@$(ALONE) scripts/bisect.sh $(if $(filter no,$(BOOT)),--build) $(CONFIGS)
 
 matrix:
 	@$(ALONE) scripts/bisect.sh --tip $(CONFIGS)

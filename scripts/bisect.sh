@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # Build KVM at each commit of the series, on both architectures, without a warning; boot it with x86-m
 # and arm64: KUnit, that commit's own selftests, and what KVM says of CPUID or ID registers.
-# usage: bisect.sh [--tip] [CONFIG...]   CONFIG: x86, x86-m, x86-gcc and arm64 unless said otherwise;
-# --tip: at the last one only, with all that scripts/configs has, and without booting it
+# usage: bisect.sh [--build | --tip] [CONFIG...]   CONFIG: x86, x86-m, x86-gcc and arm64 unless said
+# otherwise; --build: without booting it; --tip: that, at the last one only, with all that scripts/configs has
 # What went well once is known by its tree, and not done again. One line a commit and architecture, or
 # with --tip a configuration; status 1 if one of them fails.
 . "$(dirname "$0")/common.sh"
 
-range=base..guestcaps tip=no
+range=base..guestcaps tip=no boot=yes
 configs=(x86 x86-m x86-gcc arm64)
-if [ "${1:-}" = --tip ]; then
+if [ "${1:-}" = --build ]; then
 	shift
-	range=guestcaps^..guestcaps tip=yes
+	boot=no
+elif [ "${1:-}" = --tip ]; then
+	shift
+	range=guestcaps^..guestcaps tip=yes boot=no
 	mapfile -t configs < <(cd "$ROOT/scripts/configs" && printf '%s\n' x86*.config arm64*.config)
 	configs=("${configs[@]%.config}")
 fi
@@ -30,7 +33,7 @@ mkdir -p "$known"
 git -C "$LAB/linux" worktree prune
 
 # boots CONFIG - whether it is booted at each commit.
-boots() { [ "$tip" = no ] && { [ "$1" = x86-m ] || [ "$1" = arm64 ]; }; }
+boots() { [ "$boot" = yes ] && { [ "$1" = x86-m ] || [ "$1" = arm64 ]; }; }
 
 # key COMMIT CONFIG - what KVM is made of, and if that is booted its selftests, and what boots it. What
 # holds the outcome against the unmodified kernel's isn't in it: to edit a record is not to start anew.
