@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent.parent
 FUZZ, FUZZ_ARM64 = HERE / "fuzz/x86", HERE / "fuzz/arm64"
 LAB = PLACE["LAB"]
 LINUX = LAB / "linux"
-OUT = Path(os.environ.get("FUZZ_BUILD") or LAB / "build/fuzz")
+OUT = LAB / "build/fuzz"
 # Headers that the kernel's build makes.
 OBJTREE = LAB / "build/x86"
 RUSTC = os.environ["RUSTC"]

@@ -37,7 +37,7 @@ state() {
 
 compile() {
 	configure "$tree" "$config"
-	kmake "$tree" "$config" $arch -j"$JOBS" "$(basename $image)"
+	kmake "$tree" "$config" $arch -j"$JOBS" "$(basename "$image")"
 	if grep -q =m "$build/.config"; then
 		kmake "$tree" "$config" $arch -j"$JOBS" modules
 	fi

@@ -29,7 +29,7 @@ SCRIPTS = Path(__file__).resolve().parent
 # Seconds for a test's VM: tests ask for less, of a processor that isn't emulated.
 LIMIT = int(os.environ.get("LIMIT") or 300)
 # The guest says every 5 seconds that it is alive.
-SILENCE = int(os.environ.get("SILENCE", 120))
+SILENCE = 120
 # What a test may take altogether, however long it takes its VMs to start.
 LONGEST = LIMIT + 300
 # VMs that don't idle leave little to the host's own threads, and an emulated timer may be late.

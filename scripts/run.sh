@@ -52,7 +52,7 @@ boot() {
 	local job=$LAB/demo.$lane-$1
 	echo "$2" >"$job"
 	CPU=$1 TIMEOUT=${TIMEOUT:-300} boot_or_die "$LOGS/run-$lane-$1.log" "$lane" \
-		"$LAB/build/$arch/$(image_of $arch)" "$LAB/selftests/$arch/demo.cpio" "$job"
+		"$LAB/build/$arch/$(image_of "$arch")" "$LAB/selftests/$arch/demo.cpio" "$job"
 }
 
 # said CPU - what the job had to say.

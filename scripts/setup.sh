@@ -14,7 +14,7 @@ codename=none
 [ ! -r /etc/os-release ] || codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 
 packages="make flex bison bc libelf-dev libssl-dev cpio gzip xz-utils rsync kmod ccache gcc
-	libc6-dev uuid-dev git python3 gawk universal-ctags busybox-static
+	libc6-dev uuid-dev git ca-certificates python3 gawk universal-ctags busybox-static
 	clang${LLVM} lld${LLVM} llvm${LLVM} libclang${LLVM}-dev"
 case $codename in
 bookworm) packages+=" rustc-web rust-web-src rustfmt-web rust-web-clippy cargo-web" ;;
@@ -100,7 +100,9 @@ apt_with() {
 			Dir::State::Lists "$dir/lists";
 			Dir::Cache "$dir/cache";
 			APT::Sandbox::User "root";
-			${arch:+APT::Architecture "$arch"; APT::Architectures { "$arch"; };}
+			${arch:+APT::Architecture "$arch";}
+			${arch:+#clear APT::Architectures;}
+			${arch:+APT::Architectures:: "$arch";}
 		END
 		as_root env APT_CONFIG="$dir/apt.conf" apt-get -q -o APT::Update::Error-Mode=any update || return
 		echo yes >"$dir/ready"
