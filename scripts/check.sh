@@ -82,7 +82,7 @@ panics() {
 
 # no_panic CONFIG OBJECT - no panic, ever.
 no_panic() {
-	local config=$1 object=$2 refs word nr=-1 those=()
+	local config=$1 object=$2 refs word more those=()
 	[ -s "$object" ] || { echo "no $object"; return 1; }
 	# Prove on each run that a reference of either kind would be seen.
 	refs=$(panics "$LAB/build/$config/rust/kernel.o") || return
@@ -90,10 +90,10 @@ no_panic() {
 		grep -q "$word" <<<"$refs" || { echo "objdump sees no $word at all"; return 1; }
 	done
 	# The kernel crate's own functions that panic, or call one, are for constants. It is as it was built.
-	until [ "$nr" -eq ${#those[@]} ]; do
-		nr=${#those[@]}
-		mapfile -t those < <(panics "$LAB/build/$config/rust/kernel.o" "${those[@]}" | cut -d ' ' -f 1 |
-			tr -d '<>:' | sort -u)
+	while mapfile -t more < <(cut -d ' ' -f 1 <<<"$refs" | tr -d '<>:' | sort -u) &&
+		[ ${#more[@]} -gt ${#those[@]} ]; do
+		those=("${more[@]}")
+		refs=$(panics "$LAB/build/$config/rust/kernel.o" "${those[@]}") || return
 	done
 	refs=$(panics "$object" "${those[@]}") || return
 	[ -z "$refs" ] || { echo "$refs"; return 1; }
