@@ -37,6 +37,7 @@ for name in /usr/lib/ccache/*; do
 	chmod +x "$CACHE/tools/ccache/$name.$$"
 	mv "$CACHE/tools/ccache/$name.$$" "$CACHE/tools/ccache/$name"
 done
+unset name
 export PATH=$CACHE/tools/ccache:/usr/bin:$CACHE/tools/bin:$PATH
 export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_BASEDIR=$CACHE CCACHE_NOHASHDIR=1
 # The compiler says what a file includes: nothing is preprocessed twice.
