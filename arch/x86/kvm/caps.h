@@ -208,6 +208,7 @@ struct kvm_caps_view {
 	const u32 *caps;		/* what the vCPU may use */
 	enum kvm_caps_kind kind;
 	bool tdp_enabled;
+	bool enable_pmu;
 };
 
 /* Print them, a line a feature. */

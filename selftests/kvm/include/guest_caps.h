@@ -57,6 +57,8 @@ static inline void guest_caps_test_requests(int vm_fd, int vcpu_fd, struct kvm_g
 	struct kvm_guest_caps q;
 	u32 all, nr;
 
+	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_GUEST_CAPS), BIT(KVM_GUEST_CAPS_LIST) |
+		       BIT(KVM_GUEST_CAPS_CHECK) | BIT(KVM_GUEST_CAPS_READ));
 	guest_caps_expect("nothing wrong", 0, vm_fd, good);
 	guest_caps_expect("a check of a vCPU", EINVAL, vcpu_fd, good);
 #define WITH(what, error, field, val) \

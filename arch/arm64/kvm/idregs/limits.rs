@@ -462,7 +462,8 @@ const TABLE: &[Limits] = limits! {
                         .untrappable("DISR_EL1 has no trap");
         // What is written is what a VM without an interrupt controller has until it runs.
         GIC:            up_to(IMP, mirrored("kvm_idregs_finalize")).raise_when(kvm(GIC_V3))
-                        .irqchip(vm(VGIC_V3), IMP).protected(at_most(IMP));
+                        .irqchip(vm(VGIC_V3), IMP).protected(at_most(IMP))
+                        .untrappable_when(not(vm(VGIC_V3)), "ICC_SRE_EL1 has no trap of its own");
         AdvSIMD:        up_to(FP16, FPSIMD).fixed().untrappable(FPEN_ALL);
         FP:             up_to(FP16, FPSIMD).fixed()
                         .needs(&[mirror!(FP16: MVFR1_EL1.FPHP, FP16),
@@ -507,7 +508,8 @@ const TABLE: &[Limits] = limits! {
         // CSV2 says all that KVM knows.
         CSV2_frac:      up_to(NI, DataPath);
         RNDR_trap:      denied("it is about EL3, which KVM does not emulate");
-        SME:            denied("ZA, ZT0 and the streaming mode are not switched");
+        SME:            denied("ZA, ZT0 and the streaming mode are not switched")
+                        .untrappable_below(FGT::IMP, "TPIDR2_EL0 and SMPRI_EL1 have no other trap");
         MPAM_frac:      up_to(MINOR_0, Inert).fixed().ignores_host();
         RAS_frac:       up_to(RASv1p1, mirrored("access_ras")).when(host(FEAT_RASV1P1))
                         .when(host(RAS_IMP)).unprotected();
@@ -528,7 +530,8 @@ const TABLE: &[Limits] = limits! {
         GCIE:           force(NI, mirrored("kvm_idregs_finalize")).force_when(kvm(GIC_V5), IMP)
                         .irqchip(vm(VGIC_V5), IMP).nested(force(NI, Inert)).protected(at_most(NI));
         MTEFAR:         up_to(IMP, enables!(HCR_EL2: ATA)).when(vm(MTE))
-                        .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)));
+                        .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)))
+                        .untrappable_when(vm(MTE).and(not(vm(EL2))), "FAR_EL1 is the CPU's");
         MTESTOREONLY:   up_to(IMP, enables!(HCR_EL2: ATA)).when(vm(MTE))
                         .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)))
                         .untrappable("SCTLR_EL1.TCSO: to trap it is a trap on switches of tasks");
@@ -619,9 +622,11 @@ const TABLE: &[Limits] = limits! {
     ID_AA64DFR0_EL1 {
         HPMN0:          denied("not offered, though KVM's PMU takes MDCR_EL2.HPMN = 0");
         ExtTrcBuff:     denied("trace units and buffers are trapped");
-        BRBE:           denied("branch records are trapped");
+        BRBE:           denied("branch records are trapped")
+                        .untrappable_below(FGT::IMP, "nothing else traps them");
         MTPMU:          force(NI_IMPDEF, Inert).fixed().unprotected();
-        TraceBuffer:    denied("trace units and buffers are trapped");
+        TraceBuffer:    denied("trace units and buffers are trapped")
+                        .untrappable_below(FGT::IMP, "TRBIDR_EL1 has no other trap");
         TraceFilt:      denied("trace units and buffers are trapped");
         // OSDLR_EL1 is RAZ/WI, and so there is none; KVM once said `IMP` on some hosts.
         DoubleLock:     force(NI, mirrored("trap_raz_wi")).ignores(IMP).unprotected();
@@ -630,7 +635,8 @@ const TABLE: &[Limits] = limits! {
         // KVM gives guests the host's breakpoints, and context-aware ones are the last of them. As
         // many as the field can count are switched.
         CTX_CMPs:       up_to(15, DEBUG).fixed().nested(up_to(0, DEBUG).fixed()).unprotected();
-        SEBEP:          denied("the emulated PMU raises interrupts, not exceptions");
+        SEBEP:          denied("the emulated PMU raises interrupts, not exceptions")
+                        .untrappable("SPSR_EL1.PPEND has no trap");
         WRPs:           up_to(15, DEBUG).untrappable(DEBUG_OWN).unprotected();
         PMSS:           denied("the emulated PMU takes no snapshots");
         BRPs:           up_to(15, DEBUG).fixed().unprotected();
@@ -651,9 +657,12 @@ const TABLE: &[Limits] = limits! {
     ID_AA64DFR1_EL1 {
         ABL_CMPs:       denied("only breakpoints and watchpoints of ID_AA64DFR0_EL1 are switched");
         DPFZS:          denied("statistical profiling is trapped");
-        EBEP:           denied("the emulated PMU raises interrupts, not exceptions");
-        ITE:            denied("trace units and buffers are trapped");
-        ABLE:           denied("only breakpoints and watchpoints of ID_AA64DFR0_EL1 are switched");
+        EBEP:           denied("the emulated PMU raises interrupts, not exceptions")
+                        .untrappable("PSTATE.PM has no trap");
+        ITE:            denied("trace units and buffers are trapped")
+                        .untrappable("TRCIT has no trap");
+        ABLE:           denied("only breakpoints and watchpoints of ID_AA64DFR0_EL1 are switched")
+                        .untrappable(DEBUG_OWN);
         PMICNTR:        denied("the emulated PMU has no instruction counter");
         SPMU:           denied("system PMUs are trapped");
         CTX_CMPs:       denied("only breakpoints and watchpoints of ID_AA64DFR0_EL1 are switched");
@@ -703,7 +712,8 @@ const TABLE: &[Limits] = limits! {
     ID_AA64ISAR1_EL1 {
         // ACCDATA_EL1 is not switched. KVM showed more once.
         LS64:           up_to(LS64_V, enables!(HCRX_EL2: EnALS, EnASR)).cuts()
-                        .nested(up_to(NI, Inert)).unprotected();
+                        .nested(up_to(NI, Inert)).unprotected()
+                        .untrappable_below(FGT::IMP, "ACCDATA_EL1 has no other trap");
         XS:             up_to(IMP, Trapped).unprotected()
                         .untrappable("DSB nXS has no trap, and TLBI nXS is trapped with all TLBI");
         I8MM:           up_to(IMP, DataPath)
@@ -831,7 +841,7 @@ const TABLE: &[Limits] = limits! {
                         .needs(&[mirror!(IMP: ID_MMFR3_EL1.PAN, PAN),
                                  mirror!(PAN2: ID_MMFR3_EL1.PAN, PAN2)]);
         LO:             up_to(IMP, enables!(HCR_EL2: TLOR).and(mirrored("trap_loregion")))
-                        .unprotected();
+                        .unprotected().untrappable("LDLAR and STLLR have no trap");
         HPDS:           up_to(HPDS2, state!(TCR_EL1)).untrappable_below(FGT::IMP, TVM)
                         .needs(&[mirror!(HPDS2: ID_MMFR4_EL1.HPDS, HPDS2)]);
         VH:             up_to(IMP, Inert)
@@ -875,20 +885,25 @@ const TABLE: &[Limits] = limits! {
         ANERR:          denied("errors are injected without a look at their type");
         SNERR:          denied("errors are injected without a look at their type");
         D128_2:         denied("stage 2 has descriptors of 64 bits");
-        D128:           denied("descriptors of 128 bits are not walked");
+        D128:           denied("descriptors of 128 bits are not walked")
+                        .untrappable_below(FGT::IMP, TVM);
         MEC:            denied("it is about Realms, which KVM does not emulate");
-        AIE:            denied("MAIR2_EL1 and AMAIR2_EL1 are not switched");
-        S2POE:          denied("stage 2 permissions are not overlaid");
+        AIE:            denied("MAIR2_EL1 and AMAIR2_EL1 are not switched")
+                        .untrappable_below(FGT::IMP, TVM);
+        S2POE:          denied("stage 2 permissions are not overlaid")
+                        .untrappable_below(FGT::IMP, "S2POR_EL1 has no other trap");
         S1POE:          up_to(IMP, enables!(HCRX_EL2: TCR2En)
                               .and(state!(POR_EL0, POR_EL1, TCR2_EL1))).when(kernel(POE))
                         .needs(&[need!(IMP: ID_AA64ISAR2_EL1.ATS1A, IMP).clears(),
                                  need!(IMP: ID_AA64MMFR1_EL1.HPDS, IMP).clears(),
-                                 need!(IMP: ID_AA64MMFR3_EL1.TCRX, IMP).clears()]);
+                                 need!(IMP: ID_AA64MMFR3_EL1.TCRX, IMP).clears()])
+                        .untrappable_below(FGT::IMP, "POR_EL0 and POR_EL1 have no other trap");
         S2PIE:          denied("stage 2 permissions are not indirect");
         S1PIE:          up_to(IMP, enables!(HCRX_EL2: TCR2En)
                               .and(state!(PIR_EL1, PIRE0_EL1, TCR2_EL1)))
                         .needs(&[need!(IMP: ID_AA64ISAR2_EL1.ATS1A, IMP).clears(),
-                                 need!(IMP: ID_AA64MMFR3_EL1.TCRX, IMP).clears()]);
+                                 need!(IMP: ID_AA64MMFR3_EL1.TCRX, IMP).clears()])
+                        .untrappable_below(FGT::IMP, TVM);
         SCTLRX:         up_to(IMP, enables!(HCRX_EL2: SCTLR2En).and(state!(SCTLR2_EL1)))
                         .needs(&[need!(IMP: ID_AA64MMFR1_EL1.HCX, IMP).when(vm(EL2))]);
         TCRX:           up_to(IMP, enables!(HCRX_EL2: TCR2En).and(state!(TCR2_EL1)))
@@ -900,7 +915,8 @@ const TABLE: &[Limits] = limits! {
         SCRX:           denied("it is about EL3, which KVM does not emulate");
         TEV:            denied("its registers are not switched");
         TPS:            denied("its registers are not switched");
-        SRMASK:         denied("the mask registers are not switched");
+        SRMASK:         denied("the mask registers are not switched")
+                        .untrappable_below(FGT::FGT2, "its aliases have no other trap");
         TLBID:          denied("nested TLB maintenance does not know domains");
         E3DSE:          denied("it is about EL3, which KVM does not emulate");
         EAESR:          denied("aborts are injected without the syndrome that it adds");
@@ -914,9 +930,11 @@ const TABLE: &[Limits] = limits! {
                                 .force_when(vm(E2H0), NV_NV2)).unprotected();
         FGWTE3:         denied("it is about EL3, which KVM does not emulate");
         HACDBS:         denied("HACDBSBR_EL2 and HACDBSCONS_EL2 are not emulated");
-        ASID2:          denied("a second ASID is not looked after");
+        ASID2:          denied("a second ASID is not looked after")
+                        .untrappable_below(FGT::IMP, TVM);
         EIESB:          denied("SErrors are injected without the order that it promises");
-        PoPS:           denied("its cache maintenance is not looked after");
+        PoPS:           denied("its cache maintenance is not looked after")
+                        .untrappable_below(FGT::FGT2, "HCR_EL2.TPCP traps it with DC CIVAC only");
     }
     CTR_EL0 {
         TminLine:       denied("cpufeature keeps no system-wide safe value of it")

@@ -643,7 +643,7 @@ unsafe fn facts_of_view<'a>(view: *const kvm_caps_view) -> Facts<'a> {
         cpu,
         guest,
         vcpu,
-        flags: vcpu_flags(view.kind, view.tdp_enabled),
+        flags: vcpu_flags(view.kind, view.tdp_enabled) | flag(Flag::Pmu, view.enable_pmu),
     }
 }
 

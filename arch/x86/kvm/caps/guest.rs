@@ -17,6 +17,7 @@ use crate::{
         Words,
         CPUID_1_ECX,
         CPUID_1_EDX,
+        CPUID_24_0_EBX,
         LEAVES,
         NR_KVM_CPU_CAPS, //
     },
@@ -40,6 +41,7 @@ use crate::{
             CR4,
             EFER, //
         },
+        leaves,
         optouts,
         policy, //
     }, //
@@ -100,8 +102,24 @@ const fn leaves_of(wanted: &Words) -> LeavesOfWords {
 /// What guest CPUID asks for, a bit for each feature. A word that KVM asks for no feature of is
 /// zero, as is one without an entry that answers for its function and index.
 pub(crate) fn asked(entries: &[Entry], index: &Index) -> Words {
-    asked_in(&QUERIED, entries, index)
+    let mut asked = asked_in(&QUERIED, entries, index);
+
+    // Beside features there is the version of AVX10.
+    asked[CPUID_24_0_EBX::WORD] &= const { leaves::features(CPUID_24_0_EBX::WORD) };
+    asked
 }
+
+const _: () = {
+    let mut word = 0;
+
+    while word < NR_KVM_CPU_CAPS {
+        assert!(
+            leaves::features(word) == !0 || word == CPUID_24_0_EBX::WORD,
+            "guest CPUID has a number there, and no features"
+        );
+        word += 1;
+    }
+};
 
 fn asked_in(leaves: &LeavesOfWords, entries: &[Entry], index: &Index) -> Words {
     let mut asked = NOTHING;

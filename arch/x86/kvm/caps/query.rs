@@ -209,7 +209,7 @@ impl Answer {
 
         Self {
             host: is_in(facts.cpu),
-            is_supported: is_in(facts.kvm),
+            is_supported: is_in(facts.kvm) && leaves::is_reported(&self.leaf, facts),
             ..self
         }
     }
@@ -247,13 +247,15 @@ impl Answer {
             Rule::Fixed => Some(Why::Runtime),
             // Only an opt-out keeps it away where KVM supports it.
             Rule::Absent if line.kvm => opt_out.map(Why::OptOut),
+            // The vCPU's state could decide, and doesn't.
+            Rule::LowerSafe if matches!(line.why, Some(Why::Runtime)) => opt_out.map(Why::OptOut),
             _ => line.why,
         };
 
         Some(Self {
             why,
             host: get(facts.cpu, number) != 0,
-            is_supported: line.kvm,
+            is_supported: line.kvm && leaves::is_reported(&line.leaf, facts),
             is_usable,
             lowest,
             highest,
@@ -281,7 +283,7 @@ impl Answer {
     ) -> impl Iterator<Item = Self> + 'a {
         let get = |words: &Words| words.get(word).copied().unwrap_or(0);
         let told = match all {
-            true if get(&policy::QUERIED) != 0 => !0,
+            true if get(&policy::QUERIED) != 0 => leaves::features(word),
             true => 0,
             false => get(facts.guest) ^ get(facts.vcpu),
         };

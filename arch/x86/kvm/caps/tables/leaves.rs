@@ -34,6 +34,7 @@
 use crate::{
     cpufeature::{
         feature::*,
+        Leaf,
         Reg::{
             self,
             *, //
@@ -42,10 +43,12 @@ use crate::{
         NR_KVM_CPU_CAPS, //
     },
     facts::{
+        all_hold,
         is,
         kernel,
         kvm,
         Condition,
+        Facts,
         Flag,
         Flags, //
     },
@@ -216,6 +219,16 @@ pub(crate) enum Of {
     CoreCounters,
 }
 
+impl Of {
+    /// Where in a register it stands, if not in all of it.
+    const fn bits(self) -> u32 {
+        match self {
+            Avx10Version => 0xff,
+            _ => 0,
+        }
+    }
+}
+
 /// Whether a function has indices beyond 0.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GoesOn {
@@ -307,7 +320,10 @@ impl Value {
 
     const fn or_of(self, of: Of) -> Self {
         match self {
-            Self::Kvm(word) => Self::KvmOr(word, of),
+            Self::Kvm(word) => {
+                assert!(of.bits() != 0, "of what stands beside features");
+                Self::KvmOr(word, of)
+            }
             _ => panic!("or_of() is for KVM"),
         }
     }
@@ -421,6 +437,35 @@ pub(crate) const fn is_indexed(function: u32) -> bool {
         i += 1;
     }
     false
+}
+
+/// Whether `KVM_GET_SUPPORTED_CPUID` has a leaf, if the CPU does: a row that doesn't apply ends its
+/// function.
+pub(crate) fn is_reported(leaf: &Leaf, facts: &Facts<'_>) -> bool {
+    ROWS.iter()
+        .filter(|row| row.function == leaf.function && row.index <= leaf.index)
+        .all(|row| all_hold(row.needs, facts))
+}
+
+/// The bits of a capability word that can be features: no number stands there.
+pub(crate) const fn features(word: usize) -> u32 {
+    let mut features = !0;
+    let mut i = 0;
+
+    while i < ROWS.len() {
+        let mut reg = 0;
+
+        while reg < ROWS[i].registers.len() {
+            if let Value::KvmOr(its, of) = ROWS[i].registers[reg] {
+                if its as usize == word {
+                    features &= !of.bits();
+                }
+            }
+            reg += 1;
+        }
+        i += 1;
+    }
+    features
 }
 
 /// The rows. Fails the build if one is missing, or stands in the wrong place.

@@ -64,7 +64,8 @@ static OPT_OUTS: &[OptOut] = &[
     advertised(MOVBE),
 
     // No hardware virtualizes MONITOR and MWAIT, and their NOP emulation is too poor to recommend,
-    // but userspace that sets the feature all the same gets it.
+    // but userspace that sets the feature all the same gets it; or, with
+    // KVM_X86_DISABLE_EXITS_MWAIT, the CPU's own.
     hidden(MWAIT),
 
     // With two-dimensional paging the CPU walks the guest's page tables, and takes 1 GiB pages

@@ -147,6 +147,52 @@ mod tests {
         assert!(told(&facts, &GBPAGES).is_some_and(|told| told.is_usable && told.host));
         assert!(told(&facts, &AVX).is_some_and(|told| !told.is_usable && told.is_supported));
         assert!(told(&facts, &MOVBE).is_some_and(|told| !told.is_supported && !told.host));
+        // It follows the vCPU's state only if a quirk is off.
+        assert!(told(&facts, &MWAIT)
+            .is_some_and(|told| matches!(told.why, Some(Why::OptOut(row)) if !row.is_exact())));
+    }
+
+    /// KVM may support a feature of a leaf that `KVM_GET_SUPPORTED_CPUID` doesn't have then.
+    #[test]
+    fn what_is_not_reported_is_not_supported() {
+        let is_supported = |kvm: &[Feature], flags, feature| {
+            let facts = Facts {
+                kvm: &words(kvm),
+                flags,
+                ..Facts::NONE
+            };
+
+            told(&facts, &feature).is_some_and(|told| told.is_supported)
+        };
+        let none = Flags::empty();
+        let pmu = Flags::from(Flag::Pmu);
+
+        assert!(is_supported(&[SME_COHERENT, SEV], none, SME_COHERENT));
+        assert!(!is_supported(&[SME_COHERENT], none, SME_COHERENT));
+        assert!(is_supported(&[PERFMON_V2], pmu, PERFMON_V2));
+        assert!(!is_supported(&[PERFMON_V2], none, PERFMON_V2));
+        // A function that ends at index 0.
+        assert!(is_supported(&[AMX_FP8, AMX_TILE], none, AMX_FP8));
+        assert!(!is_supported(&[AMX_FP8], none, AMX_FP8));
+    }
+
+    /// AVX10's version stands beside its features.
+    #[test]
+    fn a_version_is_no_feature() {
+        let mut entries = [entry(0x24, 0, INDEXED, 0)];
+
+        entries[0].ebx = 2 | AVX10_512.mask();
+
+        let asked = guest::asked(&entries, &index(&entries));
+        let facts = Facts {
+            guest: &asked,
+            ..Facts::NONE
+        };
+        let bounds = Bounds::new(&facts, &AT_RESET);
+        let told = |all| Answer::list(&facts, &bounds, AVX10_512.word(), all).map(|told| told.lsb);
+
+        assert!(told(false).eq([18]));
+        assert!(told(true).eq(8..32));
     }
 
     /// Without leaf 1 the APIC's state is told to nobody. Nor is it where leaf 1 is there and the
