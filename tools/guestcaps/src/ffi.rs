@@ -13,7 +13,9 @@ use vmm_sys_util::{
     ioctl_io_nr, ioctl_iowr_nr,
 };
 
-use crate::uapi::{kvm_guest_cap, kvm_guest_caps, KVM_CAP_GUEST_CAPS};
+use crate::uapi::{
+    kvm_guest_cap, kvm_guest_caps, KVM_CAP_GUEST_CAPS, KVM_GUEST_CAPS_CHECK, KVM_GUEST_CAPS_LIST,
+};
 
 ioctl_io_nr!(KVM_CHECK_EXTENSION, KVMIO, 0x03);
 ioctl_iowr_nr!(KVM_GUEST_CAPS, KVMIO, 0xd6, kvm_guest_caps);
@@ -25,10 +27,13 @@ pub use crate::uapi::kvm_guest_caps_reg as Asked;
 #[cfg(target_arch = "x86_64")]
 pub use kvm_bindings::kvm_cpuid_entry2 as Asked;
 
-/// Whether a VM has KVM_GUEST_CAPS.
+/// Whether KVM, or a VM, has KVM_GUEST_CAPS with the operations that are called here.
 pub fn has_guest_caps(fd: &impl AsRawFd) -> bool {
+    const WANTED: i32 = 1 << KVM_GUEST_CAPS_LIST | 1 << KVM_GUEST_CAPS_CHECK;
     // SAFETY: No memory is handed over.
-    unsafe { ioctl_with_val(fd, KVM_CHECK_EXTENSION(), KVM_CAP_GUEST_CAPS.into()) > 0 }
+    let ops = unsafe { ioctl_with_val(fd, KVM_CHECK_EXTENSION(), KVM_CAP_GUEST_CAPS.into()) };
+
+    ops > 0 && ops & WANTED == WANTED
 }
 
 /// Calls KVM_GUEST_CAPS of a VM, with as much room as it needs.

@@ -72,7 +72,7 @@ impl Vm {
                 .fold(0, |bits, feature| bits | asked_for(*feature).1);
         }
         vcpu.vcpu_init(&init).map_err(failed("KVM_ARM_VCPU_INIT"))?;
-        let has_guest_caps = ask && kvm.check_extension_raw(KVM_CAP_GUEST_CAPS.into()) > 0;
+        let has_guest_caps = ask && ffi::has_guest_caps(kvm);
         Ok(Self {
             vm,
             vcpu,

@@ -109,7 +109,7 @@ pub fn cpu() -> BTreeMap<Place, Word> {
 
 /// What KVM says of each bit of the words that have features, if it can be asked.
 fn listed(kvm: &Kvm, ask: bool) -> Result<Option<Vec<Offer>>, Failed> {
-    if !ask || kvm.check_extension_raw(KVM_CAP_GUEST_CAPS.into()) <= 0 {
+    if !ask || !ffi::has_guest_caps(kvm) {
         return Ok(None);
     }
     let vm = kvm.create_vm().map_err(failed("KVM_CREATE_VM"))?;
