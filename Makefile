@@ -20,8 +20,8 @@ help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
 ## make run         build the kernel, boot it in an emulator, show guest capabilities at work
-## make test        what must hold, on all lanes: host checks, KUnit, KVM selftests; ALL=1: each of
-##                  the selftests on each host
+## make test        what must hold, on all lanes: host checks, KUnit, KVM selftests; ALL=1: on hosts
+##                  that differ from others in little, all selftests as well
 ## make shell       a busybox shell in the booted kernel
 ## make kernel      only build the kernel
 ## make kunit       only run the KUnit suites of the lane
@@ -87,10 +87,11 @@ kunit selftests:
 	@$(ALONE) scripts/test.py --lane $(lane) --only $@ $(if $(TESTS),--tests "$(TESTS)")
 
 compare:
-	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 report
+	@$(ALONE) scripts/setup.sh kernel x86 intel arm64 fuzz report
 	@status=0; \
 	$(ALONE) scripts/test.py --compare $(if $(TIMES),--times $(TIMES)) || status=$$?; \
 	$(ALONE) scripts/bench.sh x86 && $(ALONE) scripts/bench.sh arm64 && \
+	$(ALONE) scripts/fuzz.py --coverage && \
 	$(MAKE) --no-print-directory report && exit $$status
 
 report:

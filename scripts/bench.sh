@@ -45,11 +45,21 @@ text() {
 		xargs "llvm-size$LLVM" | awk 'NR > 1 { sum += $1 } END { print sum, "kvm.ko, bytes of text" }')
 }
 
+# sizes TREE - what the compiler makes of structures, in bytes.
+sizes() {
+	local dir=$1/sizes
+	mkdir -p "$dir"
+	echo 'obj-m := sizes.o' >"$dir/Kbuild"
+	printf '#include <linux/kvm_host.h>\nchar kvm[sizeof(struct kvm)], kvm_vcpu[sizeof(struct kvm_vcpu)];\n' >"$dir/sizes.c"
+	kmake "$1" "$config" "$arch" M="$dir" sizes.o >"$LOGS/sizes.log" 2>&1 || die "see $LOGS/sizes.log"
+	"llvm-nm$LLVM" -S --radix=d "$dir/sizes.o" | awk '$3 ~ /[BDC]/ { print $2 + 0, "struct " $4 ", bytes" }'
+}
+
 count "the unmodified kernel" base "$BASE"
 count "$ours" "$ours" "$tree"
 [ "$ours" != ours ] || PYTHONPATH=$ROOT/scripts python3 -c 'import left; print(left.commit())' >"$LAB/bench-$arch.commit"
-text "$BASE" >>"$LAB/bench-$arch.base"
-text "$tree" >>"$LAB/bench-$arch.$ours"
+{ text "$BASE" && sizes "$BASE"; } >>"$LAB/bench-$arch.base"
+{ text "$tree" && sizes "$tree"; } >>"$LAB/bench-$arch.$ours"
 
 say
 awk -v what="instructions (icount), $what" -v ours="$ours" \

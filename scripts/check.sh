@@ -66,8 +66,17 @@ recompile() {
 
 # With clippy, as the kernel runs it, and with the kernel's lints: nothing may be said.
 clippy() {
+	local of=$again/$1/of now
+	now=$(built_from "$1" && compilers && declare -f recompile &&
+		git -C "$LAB/linux" ls-tree guestcaps Makefile .clippy.toml rust/ scripts/) || return
+	# The checks that follow look at the object.
+	if [ -s "$again/$1/overflow.o" ] && [ "$now" = "$(cat "$of" 2>/dev/null)" ]; then
+		echo "  as before"
+		return
+	fi
+	rm -f "$of"
 	recompile "$1" "$2" || { tail -n 20 "$again/$1/said"; return 1; }
-	! grep -A 20 -E '^(warning|error)' "$again/$1/said"
+	! grep -A 20 -E '^(warning|error)' "$again/$1/said" && echo "$now" >"$of"
 }
 
 # panics OBJECT [FUNCTION...] - who in an object refers to what panics, in core::panicking or as core's
@@ -155,7 +164,7 @@ module_for_any_kernel() {
 # once COMMAND... - unless it held for what standard input has, before.
 once() {
 	local seen
-	seen=$CACHE/held/$({ cat && echo "$*" && cat "$0"; } | sha256sum | cut -c 1-32)
+	seen=$CACHE/held/$({ cat && echo "$*" && { declare -f once of_ours "$1" || true; }; } | sha256sum | cut -c 1-32)
 	[ ! -e "$seen" ] || { echo "  as before"; return 0; }
 	"$@" </dev/null || return
 	mkdir -p "${seen%/*}"
@@ -211,7 +220,9 @@ kernel_doc() {
 }
 
 # What Sphinx has to say of the books that the series touch.
-documentation() { git -C "$LAB/linux" ls-tree -r guestcaps Documentation/virt/kvm | once books; }
+documentation() {
+	{ git -C "$LAB/linux" ls-tree -r guestcaps Documentation/virt/kvm && touched Documentation; } | once books
+}
 books() {
 	local log=$LOGS/htmldocs.log books
 	books=$(touched Documentation | cut -d / -f 2-3 | sort -u | xargs)
@@ -221,6 +232,14 @@ books() {
 	[ -s "$LAB/build/docs/Documentation/output/virt/kvm/x86/guest-caps.html" ] || return
 	# It has no drawings that graphviz would be needed for.
 	! { grep -E 'WARNING|ERROR' "$log" | grep -v 'dot(1) not found'; }
+}
+
+# And what docutils has, of those that are not the kernel's.
+own_pages() {
+	local page
+	for page in Documentation/*.rst; do
+		/usr/bin/python3 -m docutils --halt=2 "$page" /dev/null || return
+	done
 }
 
 # A configuration with which there can't be a package, and one with which there can.
@@ -238,6 +257,14 @@ arm64=arch/arm64/kvm/idregs/idregs.o
 # What refresh makes of the lab's commits is what they were made of; and an edit, here, of what a
 # later commit adds is refused, naming that and the file.
 series_is_inverse() {
+	{
+		git ls-files -co --exclude-standard | while read -r file; do
+			[ ! -e "$file" ] || sha256sum "$file"
+		done
+		git -C "$LAB/linux" rev-parse 'base^{tree}'
+	} | once refreshed
+}
+refreshed() {
 	local scratch said file
 	scratch=$(mktemp -d)
 	# shellcheck disable=SC2064 # the folder's name of now
@@ -278,7 +305,7 @@ must_fail() {
 }
 
 posted() {
-	{ find series/2-rust scripts/{post,series}.py scripts/{try-post,common}.sh -type f | sort | xargs cat &&
+	{ find series scripts/{post,series}.py scripts/{try-post,common}.sh -type f | sort | xargs cat &&
 		b4 --version; } |
 		once scripts/try-post.sh
 }
@@ -298,6 +325,7 @@ check "what must not build does not, and the compiler says why" must_fail
 check "the audit is up to date" scripts/audit.py --check
 check "map: Documentation's drawing is that of the table" scripts/map.py --check
 check "documentation renders" documentation
+check "documentation renders, the lab's own" own_pages
 check "examples: the documentation's apply, build, and do what they say" examples
 check "deb: what excludes Rust is named" deb_names_what_excludes_rust
 check "kernel-doc has nothing to say" kernel_doc

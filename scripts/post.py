@@ -328,6 +328,8 @@ def draft():
     good &= applies(every, every, LAB, "base", "the lab's base")
     if Tree(LAB).rev("upstream"):
         good &= applies(every, every, LAB, "upstream", "upstream's release")
+    else:
+        say("  Not tried: upstream's release, which only make series fetches.")
     for one in every:
         (OUT / one.name / "recipients").write_text("".join(
             f"{header}: {who}\n" for header, who in recipients(LAB, one.patches)))

@@ -150,7 +150,7 @@ def replay(dump):
                           check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     *said, last = done.stdout.splitlines() or [""]
     counts = re.match(r"(\d+) variants, (\d+) differences", last)
-    if not counts:
+    if not counts or int(counts[1]) == 0 or done.returncode < 0:
         raise Error(f"{dump.name}: the program ended with {done.returncode}: {done.stdout[-500:]}")
     print("\n  ".join([f"{dump.name}: {last}", *said]), flush=True)
     return int(counts[1]), int(counts[2])

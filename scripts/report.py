@@ -154,22 +154,19 @@ def costs():
 
 
 def memory():
-    """Of what a vCPU or a VM has more, as the kernel's headers say."""
+    """Of what is allocated beside structures, as the kernel's header says."""
     text = (ROOT / "arch/x86/kvm/caps.h").read_text()
     entries = int(re.search(r"#define KVM_CAPS_MAX_ENTRIES\s+(\d+)", text)[1])
     arrays = len(re.findall(r"u8 \w+\[KVM_CAPS_MAX_ENTRIES\]", text))
-    refusals = int(re.search(r"#define KVM_NR_IDREG_REFUSALS\s+(\d+)",
-                             (ROOT / "arch/arm64/include/asm/kvm_idregs.h").read_text())[1])
-    return [("text", f"x86: {arrays * entries + 4} bytes a vCPU that has CPUID entries, in front of these: the index "
-                     f"and their number, that the vCPU had before. arm64: {16 * refusals + 8} bytes a VM, the last "
-                     "writes that were refused among them. Code and constants of kvm.ko are the last line of x86's "
-                     "costs; arm64's kernel has KUnit suites in it.")]
+    return [("text", "Structures, and on x86 kvm.ko's code and constants, are the last lines of the costs; arm64's kernel "
+                     f"has KUnit suites in it. On x86 a vCPU's CPUID entries have {arrays * entries + 4} bytes in front "
+                     "of them, their index and number.")]
 
 
 def coverage():
     made, found = left.left(LAB, "coverage")
     if not found:
-        return [missing("scripts/fuzz.py --coverage, as make fuzz sets it up")]
+        return [missing("make compare")]
     return [*of(made), ("text", "Points of the functions that are entered, which the inputs that are kept run through."),
             ("table", ["target", "of", "run through", "points"],
              [[target, side, hit, total] for target, sides in found.items() for side, (hit, total) in sides.items()])]

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Post a series, and then its second version, in a made-up person's name from a made-up checkout; and
 # see what must not be posted refused. Nothing is sent.
+# Then one that is put on others.
 # usage: try-post.sh
 . "$(dirname "$0")/common.sh"
 
@@ -42,7 +43,7 @@ sent() {
 	letter=$(grep -l '^Subject: .* 0*0/' out/$one/*)
 	[ "$(find out/$one -type f | wc -l)" -gt 2 ] || die "no patches in out/"
 	grep -qx "base-commit: $release" "$letter" || die "v$1 lacks its base-commit"
-	grep -q '^change-id: .*-2-rust-' "$letter" || die "v$1 lacks its change-id"
+	grep -q "^change-id: .*-$one-" "$letter" || die "v$1 lacks its change-id"
 	grep -qx 'The guestcaps lab: https://lab.internal' "$letter" || die "v$1 doesn't say where the lab is"
 	for file in "out/$one"/*; do
 		if [ "$1" -gt 1 ]; then
@@ -81,3 +82,9 @@ sent 2
 grep -q 'Link to v1: https://lore' out/$one/* || die "v2 has no link to v1"
 (cd "$clone" && git checkout -q b4/$one && b4 prep --compare-to v1) >"$scratch/said" 2>&1 || die "$(cat "$scratch/said")"
 grep -q ' = ' "$scratch/said" || die "b4 can't compare both versions: $(cat "$scratch/said")"
+
+one=5-traps
+sent 1
+letter=$(grep -l '^Subject: .* 0*0/' out/$one/*)
+[ "$(grep -c '^prerequisite-patch-id: ' "$letter")" -eq "$(find series/[1-4]-*/*/message | wc -l)" ] ||
+	die "$one doesn't name what it is put on"
