@@ -74,7 +74,6 @@ clippy() {
 		echo "  as before"
 		return
 	fi
-	rm -f "$of"
 	recompile "$1" "$2" || { tail -n 20 "$again/$1/said"; return 1; }
 	! grep -A 20 -E '^(warning|error)' "$again/$1/said" && echo "$now" >"$of"
 }

@@ -794,6 +794,12 @@ static bool lower(struct id_guest *g, const struct row *row)
 static bool host_has[ARRAY_SIZE(rows)], is_known[ARRAY_SIZE(rows)];
 static int host_fgt;
 
+/* Whether nothing traps it on this host. */
+static bool is_untrappable(const struct row *row)
+{
+	return row->expect == UNTRAPPABLE || row->fgt > host_fgt;
+}
+
 static bool is_aarch32(const struct id_reg_line *line)
 {
 	return strncmp(line->reg, "ID_AA64", 7) && strcmp(line->reg, "CTR_EL0");
@@ -820,8 +826,7 @@ static bool is_told(const char *field, const char *text)
 			return true;
 		is_tried = true;
 		stays |= row->expect == UNTRAPPABLE;
-		is_used |= (row->expect == UNTRAPPABLE || row->fgt > host_fgt) && !bit &&
-			   row->els & (EL0 | EL1);
+		is_used |= is_untrappable(row) && !bit && row->els & (EL0 | EL1);
 	}
 	/* A reason is believed; a class needs something that stays; what is used needs either. */
 	if (!is_tried || by_reason)
@@ -946,7 +951,7 @@ static void report(const struct row *row, int el, enum outcome denied, bool allo
 		ksft_test_result_fail("%s", name);
 		return;
 	}
-	if (denied == USABLE && (row->expect == UNTRAPPABLE || row->fgt > host_fgt)) {
+	if (denied == USABLE && is_untrappable(row)) {
 		ksft_print_msg("%s\n", row->why ?: "only FEAT_FGT has a trap");
 		ksft_test_result_xfail("%s", name);
 		return;
