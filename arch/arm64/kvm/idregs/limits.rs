@@ -528,7 +528,8 @@ const TABLE: &[Limits] = limits! {
         UINJ:           denied("exceptions are emulated without a look at PSTATE.UINJ")
                         .untrappable("HFGITR_EL2.ERET would trap every ERET");
         GCIE:           force(NI, mirrored("kvm_idregs_finalize")).force_when(kvm(GIC_V5), IMP)
-                        .irqchip(vm(VGIC_V5), IMP).nested(force(NI, Inert)).protected(at_most(NI));
+                        .irqchip(vm(VGIC_V5), IMP).nested(force(NI, Inert)).protected(at_most(NI))
+                        .untrappable("GSB has no trap");
         MTEFAR:         up_to(IMP, enables!(HCR_EL2: ATA)).when(vm(MTE))
                         .nested(up_to(NI, Inert).ignores_host().provided(vm(MTE)))
                         .untrappable_when(vm(MTE).and(not(vm(EL2))), "FAR_EL1 is the CPU's");
@@ -750,7 +751,8 @@ const TABLE: &[Limits] = limits! {
         PCDPHINT:       up_to(NI, DataPath);
         PRFMSLC:        up_to(NI, DataPath);
         SYSINSTR_128:   up_to(NI, DataPath);
-        SYSREG_128:     up_to(NI, Trapped);
+        // MRRS and MSRR trap wherever KVM doesn't set HCRX_EL2.D128En.
+        SYSREG_128:     up_to(NI, Inert);
         CLRBHB:         up_to(IMP, DataPath).unprotected();
         // As PCDPHINT.
         PAC_frac:       up_to(NI, DataPath);
