@@ -78,7 +78,7 @@ build() {
 		kmake "$tree" "$2" "$arch" -j"$JOBS" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
 		cp "$log" "$log.$1"
 		echo "FAILED, see $log.$1"
-	elif grep -qE '^warning|: warning' "$log"; then
+	elif grep -qE '^warning|: warning|^WARNING: (modpost|unmet)' "$log"; then
 		cp "$log" "$log.$1"
 		echo "warns, see $log.$1"
 	elif ! boots "$2"; then

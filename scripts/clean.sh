@@ -11,6 +11,6 @@ else
 	# Kernel trees have folders of these names, too.
 	rm -rf "$CACHE"/{lab,base}*/{build,selftests} "$CACHE"/base*/[0-9]*/build \
 		"$CACHE"/lab*/bisect/{x86,arm64}/{build,selftests} "$CACHE"/lab*/{kut,migrate,deb-*} \
-		"$CACHE"/{vmm,tools-guestcaps,held,posted} "$LOGS"
+		"$CACHE"/{vmm,tools-guestcaps,held,posted,bisect} "$LOGS"
 fi
 rm -rf "$ROOT/out"

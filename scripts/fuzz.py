@@ -174,8 +174,10 @@ def cut(tree, out, cuts):
                 "function", "macro", "variable", "struct", "enum"))
             for what in wanted:
                 if isinstance(what, tuple):
-                    begin = next(n for n, line in enumerate(text) if line.startswith(what[0]))
-                    end = next(n for n, line in enumerate(text) if n >= begin and line.startswith(what[1])) + 1
+                    begin = next((n for n, line in enumerate(text) if line.startswith(what[0])), len(text))
+                    end = next((n for n, line in enumerate(text) if n >= begin and line.startswith(what[1])), -1) + 1
+                    if not end:
+                        missing.add(f"{path}: lines from \"{what[0]}\" to \"{what[1]}\"")
                 elif what in found:
                     begin, end = found[what][0]
                 elif "\n" in what:
@@ -440,7 +442,9 @@ def stats(said):
 
 def coverage(target):
     """How much of the functions that it enters the corpus runs through: {side: [points, of points]}."""
-    _, said, _ = start(OUT / target, "-runs=0", "-print_coverage=1", corpus(target))
+    status, said, _ = start(OUT / target, "-runs=0", "-print_coverage=1", corpus(target))
+    if status:
+        raise Error(f"{target}: an input of its own corpus ends it: {said[-2000:]}")
     sides = {"C of the unmodified kernel": [0, 0], "C of ours": [0, 0], "Rust": [0, 0]}
     for hit, total, where in re.findall(
             r"^COVERED_FUNC: hits: \d+ edges: (\d+)/(\d+) .* (\S+?)(?::\d+)*$", said, re.M):

@@ -243,7 +243,7 @@ def main():
         say(f"{what}: " + ", ".join(f"{verdicts[name]} {name}" for name in verdicts))
     say(f"{len(tests)} tests: {counts['same']} the same, {counts['differs']} differ without being worse, "
         f"{counts['emulator']} end with the emulator, {counts['worse']} worse. Logs: {folder}")
-    return bool(counts["worse"])
+    return bool(counts["worse"]) or not counts["same"] + counts["differs"]
 
 
 if __name__ == "__main__":

@@ -124,6 +124,9 @@ class Checkout(Tree):
             Tree(".").git("clone", "-q", "--shared", "--no-checkout", str(repo), str(folder))
             self.git("sparse-checkout", "set")
             self.git("config", "gc.auto", "0")
+        elif (Path(folder) / ".git/rebase-apply").is_dir():
+            # Whoever was here was ended in the middle.
+            self.git("am", "--quit")
         lab = Tree(LAB).git("rev-parse", "--path-format=absolute", "--git-path", "objects").strip()
         alternates = Path(folder) / ".git/objects/info/alternates"
         if lab not in alternates.read_text().split("\n"):
@@ -461,10 +464,12 @@ def post(repo, base, *names):
             checkout.git("config", key, str(value))
         for one in wanted:
             stack = stack_of(one, every)[:-1]
-            checkout.on(commit, stack)
+            if checkout.on(commit, stack):
+                raise Error(f"what {one.name} stands on doesn't apply in {clone}: remove that, and try again")
             cover = cover_of(one, checkout, who, commit, stack)
             checkout.git("commit", "-q", "--allow-empty", "--no-verify", "--cleanup=verbatim", "-F", "-", data=cover)
-            checkout.am(one.patches, "--ignore-date")
+            if failed := checkout.am(one.patches, "--ignore-date"):
+                raise Error(f"{failed[0][0].name} doesn't apply in {clone}: remove that, and try again")
             checkout.git("checkout", "-q", "-B", f"b4/{one.name}")
             b4(checkout, "send", "--no-sign", "-o", str(OUT / one.name))
             say(f"  out/{one.name}/: v{one.revision}, {len(one.patches)} patches on {commit[:12]}, "

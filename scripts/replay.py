@@ -85,8 +85,11 @@ def of_registers(name, lines):
         machine.arch = "arm64"
         machine.cpu[found[2]] = int(found[3], 16)
     for machine in machines.values():
-        if not machine.cpu.keys() & fuzz.indices().keys():
-            raise Error(f"{name}: {', '.join(machine.cpu)}: none of these is an ID register by its name")
+        unknown = sorted(machine.cpu.keys() - fuzz.indices().keys())
+        if len(unknown) == len(machine.cpu):
+            raise Error(f"{name}: {', '.join(unknown)}: none of these is an ID register by its name")
+        if unknown:
+            print(f"{name}: left out, no ID registers by their names: {', '.join(unknown)}")
     return list(machines.values())
 
 

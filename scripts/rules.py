@@ -94,7 +94,7 @@ def main():
     for entry in stale:
         print(f"of no VM: {' '.join(entry)}")
     print(f"{total} VMs, {decided} rules decided, {len(listed)} findings listed, {len(others)} not")
-    sys.exit(1 if others or stale or not total else 0)
+    sys.exit(1 if others or stale or not total or not decided else 0)
 
 
 if __name__ == "__main__":

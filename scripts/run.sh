@@ -40,7 +40,7 @@ ID_AA64ISAR0_EL1    20000000000/f0000000000
 ID_AA64PFR1_EL1    100000000000/f00000000000
 ID_AA64MMFR0_EL1              7/f'
 else
-	effective='title guest_caps; /bin/guest_caps'
+	effective='title guest_caps; /bin/guest_caps || exit 1'
 	model='# MOVBE and DSCPL, AVX512F, SERIALIZE
 0x1.0:ecx  00400010/00400010
 0x7.0:ebx  00010000/00010000

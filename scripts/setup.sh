@@ -297,7 +297,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	if [ "$codename" = bookworm ]; then
 		for qemu in x86_64 aarch64; do
 			at_least "$(version_of qemu-system-$qemu)" "$QEMU_MIN" ||
-				case "$emulators" in *${qemu:0:3}* | *arm*) wanted=$emulators ;; esac
+				case $qemu:$emulators in x86_64:*x86* | aarch64:*arm*) wanted=$emulators ;; esac
 		done
 	fi
 	if [ -n "$wanted" ]; then

@@ -215,7 +215,7 @@ void kvm_idregs_finalize(struct kvm *kvm)
 /* What a VM's limits depend on now. */
 static u32 now_facts(const struct kvm *kvm)
 {
-	return (kvm->arch.idreg_facts & ~UNAFFECTED) | unaffected();
+	return (final_facts(kvm) & ~UNAFFECTED) | unaffected();
 }
 
 int kvm_idregs_set(struct kvm *kvm, u32 id, u64 val)

@@ -298,6 +298,32 @@ static void test_needs(void)
 		ksft_test_result_skip("rules between fields\n");
 }
 
+/* What KVM doesn't virtualize without another field is gone once the VM runs. */
+static void test_clears(void)
+{
+	struct kvm_guest_caps_reg reg = { .id = KVM_ARM64_SYS_REG(SYS_ID_AA64MMFR3_EL1) };
+	u64 words[NUM_ID_REGS], left;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = id_vm_create(&id_vms[0], &vcpu);
+	u32 nr;
+
+	reg.value = vcpu_get_reg(vcpu, reg.id) & ~ID_AA64MMFR3_EL1_TCRX_MASK;
+	nr = id_vm_query(vm->fd, KVM_GUEST_CAPS_CHECK, &reg, 1, caps);
+	left = reg.value;
+	for (u32 n = 0; n < nr; n++) {
+		if (caps[n].verdict == KVM_GUEST_CAP_CLEARED && caps[n].id == reg.id)
+			left = put(&caps[n], left, caps[n].value);
+	}
+	vcpu_set_reg(vcpu, reg.id, reg.value);
+	id_vm_read(&id_vms[0], vm, vcpu, words);
+	TEST_ASSERT_EQ(words[place(reg.id)], left);
+	kvm_vm_free(vm);
+	if (left == reg.value)
+		ksft_test_result_skip("what is cleared\n");
+	else
+		ksft_test_result_pass("what is cleared\n");
+}
+
 static void test_bad_requests(void)
 {
 	struct kvm_guest_caps_reg reg = { .id = id_reg(0) };
@@ -332,10 +358,11 @@ int main(int argc, char **argv)
 	srandom(argc > 2 ? atoi_non_negative("SEED", argv[2]) : 1);
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(id_vms) + 2);
+	ksft_set_plan(ARRAY_SIZE(id_vms) + 3);
 	for (int i = 0; i < ARRAY_SIZE(id_vms); i++)
 		test_config(&id_vms[i]);
 	test_needs();
+	test_clears();
 	test_bad_requests();
 	ksft_finished();
 }

@@ -361,7 +361,8 @@ const TABLE: &[Limits] = limits! {
         Unpriv:         up_to(SIGNED_HALFWORD, DataPath);
     }
     ID_ISAR5_EL1 if vm(AARCH32) {
-        VCMA:           denied("cpufeature keeps no system-wide safe value of it");
+        VCMA:           denied("cpufeature keeps no system-wide safe value of it")
+                        .untrappable("its instructions have no trap");
         RDM:            up_to(IMP, DataPath)
                         .needs(&[mirror!(IMP: ID_AA64ISAR0_EL1.RDM, IMP)]);
         CRC32:          up_to(IMP, DataPath)

@@ -142,14 +142,12 @@ impl Rule {
         self.has.is_there(words) && !self.needs.is_there(words) && self.need.condition.holds(facts)
     }
 
-    /// Lowers the field to the highest value that doesn't need the other one.
+    /// Has the field do without the other one.
     #[cold]
     fn cut(&self, words: &mut [u64]) {
         let field = self.row.field;
-        let mut below = (0..self.need.value).rev();
-        let value = below.find(|value| field.named.wrapping_shr(*value as u32) & 1 != 0);
         if let Some(word) = words.get_mut(self.index) {
-            *word = field.put(*word, value.unwrap_or(field.not_implemented));
+            *word = field.put(*word, self.need.highest_without(field));
         }
     }
 }

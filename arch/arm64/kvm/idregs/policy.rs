@@ -189,6 +189,13 @@ impl Need {
         }
     }
 
+    /// The highest value of the row's field that doesn't need the other one.
+    pub(crate) fn highest_without(&self, field: &Field) -> u64 {
+        let mut below = (0..self.value).rev();
+        let value = below.find(|value| field.named.wrapping_shr(*value as u32) & 1 != 0);
+        value.unwrap_or(field.not_implemented)
+    }
+
     /// Only in some VMs.
     pub(crate) const fn when(mut self, condition: Condition) -> Self {
         self.condition = condition;

@@ -9,7 +9,10 @@ use super::{
         Register, //
     },
     facts::Facts,
-    policy::Need,
+    policy::{
+        Lacking,
+        Need, //
+    },
     row::{
         sign,
         Row, //
@@ -144,8 +147,17 @@ impl Answer {
         word: u64,
     ) -> Option<Self> {
         let register = VmRegister::new(index, facts)?;
-        let answer = Self::new(&register, register.field(bit)?, word, None);
-        Some(Self { verdict, ..answer })
+        let field = register.field(bit)?;
+        let answer = Self::new(&register, field, word, None);
+        let nearest = match verdict {
+            Verdict::Lacks(need) if need.lacking == Lacking::Cleared => need.highest_without(field),
+            _ => answer.nearest,
+        };
+        Some(Self {
+            verdict,
+            nearest,
+            ..answer
+        })
     }
 }
 
