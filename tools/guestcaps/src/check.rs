@@ -96,7 +96,7 @@ pub fn check(model: &Model, offers: &[Offer]) -> Vec<Finding> {
     let misfit = |offer: &Offer| {
         let word = model.words.get(&offer.place)?;
         let wanted = offer.field.get(word.over(offer.field.put(0, offer.value)));
-        let asks = word.mask & offer.field.mask() != 0;
+        let asks = model.asks(offer.place, &offer.field);
         (asks && !offer.can(wanted)).then(|| Finding {
             place: offer.place,
             field: offer.field,

@@ -37,12 +37,12 @@ impl Shared {
 /// What hosts have in common.
 #[derive(Clone, Debug, Default)]
 pub struct Common {
-    /// All fields of all words that all of them have.
+    /// All fields that all of them speak of.
     pub fields: Vec<Shared>,
     /// The model.
     pub model: Model,
-    /// Words that not all hosts speak of.
-    pub missing: Vec<(Place, Vec<usize>)>,
+    /// Words and fields that there is something in, and that some hosts don't speak of.
+    pub missing: Vec<(String, Vec<usize>)>,
 }
 
 /// What a host says of a field.
@@ -74,7 +74,8 @@ impl Side<'_> {
     }
 }
 
-/// What a host says of a field, if the VM is not configured with some features.
+/// What a host says of a field, if the VM is not configured with some features. What a list of
+/// KVM's leaves out, a VM does not have.
 fn side<'a>(
     host: &'a Model,
     place: Place,
@@ -88,7 +89,10 @@ fn side<'a>(
             Some((feature, without)) if !vm.contains(&feature) => Side::Value(without),
             _ => Side::Offer(offer),
         }),
-        None => host.get(place, field).map(Side::Value),
+        None => host
+            .get(place, field)
+            .or((!host.offers.is_empty()).then_some(0))
+            .map(Side::Value),
     }
 }
 
@@ -123,13 +127,12 @@ pub fn common(hosts: &[Model]) -> Common {
             .enumerate()
             .filter(|(_, host)| !host.words.contains_key(&place));
         let without: Vec<_> = without.map(|(n, _)| n).collect();
-        // What a list of KVM's leaves out, a VM does not have.
         let is_complete = |n: &usize| hosts.get(*n).is_some_and(|host| !host.offers.is_empty());
         if !without.iter().all(is_complete)
             || place.arch() != hosts.first().and_then(Model::arch).unwrap_or(place.arch())
         {
             if values(place).any(|word| word.value != 0) {
-                common.missing.push((place, without));
+                common.missing.push((place.to_string(), without));
             }
             continue;
         }
@@ -146,10 +149,17 @@ pub fn common(hosts: &[Model]) -> Common {
         }
 
         for field in fields {
-            let sides: Vec<_> = hosts
-                .iter()
-                .map(|host| side(host, place, &field, &vm).unwrap_or(Side::Value(0)))
-                .collect();
+            let sides = hosts.iter().map(|host| side(host, place, &field, &vm));
+            let (sides, silent): (Vec<_>, Vec<_>) =
+                (0..).zip(sides).partition(|(_, side)| side.is_some());
+            let sides: Vec<_> = sides.into_iter().filter_map(|(_, side)| side).collect();
+            if !silent.is_empty() {
+                if sides.iter().any(|side| side.most() != field.nothing()) {
+                    let silent = silent.into_iter().map(|(n, _)| n).collect();
+                    common.missing.push((field.full_name(place), silent));
+                }
+                continue;
+            }
             let shared = share(place, field, &sides);
             if let Some(value) = shared.value {
                 common.model.put(place, &field, value);
@@ -212,7 +222,7 @@ pub fn matters(shared: &Shared, hosts: &[Model]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Offer;
+    use crate::{read, Offer};
 
     /// A host whose VMs can have these values of a field.
     fn host(register: &str, lsb: u8, rule: Rule, limit: u64, possible: u64) -> Model {
@@ -270,6 +280,25 @@ mod tests {
         assert_eq!(shared(&none, 40).value, None);
         let word = common(&none).model.words[&Place::named("ID_AA64MMFR0_EL1").unwrap()];
         assert_eq!(word.mask >> 40 & 15, 0);
+    }
+
+    #[test]
+    fn what_one_does_not_say_is_open() {
+        let model = |text: &str| read::model("m", text.as_bytes()).unwrap();
+        let place = Place::named("ID_AA64PFR0_EL1").unwrap();
+        let hosts = [model("ID_AA64PFR0_EL1 20/f0"), model("ID_AA64PFR0_EL1 f12")];
+        let both = common(&hosts);
+        let word = both.model.words[&place];
+        assert_eq!((word.mask, word.value), (0xf0, 0x10));
+        let names = ["AdvSIMD", "FP", "EL2", "EL0"];
+        let missing = names.map(|name| (format!("ID_AA64PFR0_EL1.{name}"), vec![0]));
+        assert_eq!(both.missing, missing);
+        // What is open stays so.
+        let granule = |limit, possible| host("ID_AA64MMFR0_EL1", 40, Rule::Exact, limit, possible);
+        let two = common(&[granule(3, 0b1000), granule(2, 0b100)]).model;
+        let three = common(&[two, granule(2, 0b1111)]).model;
+        let place = Place::named("ID_AA64MMFR0_EL1").unwrap();
+        assert_eq!(three.words[&place].mask >> 40 & 15, 0);
     }
 
     #[test]

@@ -85,6 +85,12 @@ impl Field {
         }
     }
 
+    /// The value that promises nothing.
+    pub fn nothing(&self) -> u64 {
+        let found = self.values.iter().find(|(name, _)| *name == "NI");
+        found.map_or(0, |(_, none)| *none)
+    }
+
     /// A value, with its name.
     pub fn value_name(&self, value: u64) -> String {
         match self.values.iter().find(|(_, number)| *number == value) {

@@ -45,7 +45,7 @@ struct Cli {
 #[derive(Args)]
 struct Vm {
     /// What arm64 VMs are configured with: sve, pauth, pmu, mte, el2, or none of them (default: as
-    /// the model has it, or all but el2)
+    /// the model has it, or as its registers show; without a model, all but el2)
     #[arg(long, value_name = "FEATURE,...")]
     vm: Option<String>,
 }
@@ -124,6 +124,10 @@ impl Vm {
             .collect();
         found.map(Some)
     }
+
+    fn wanted(&self, model: &Model) -> Result<Vec<Feature>, String> {
+        Ok(self.features()?.unwrap_or_else(|| model.wanted_vm()))
+    }
 }
 
 impl Ask {
@@ -167,26 +171,20 @@ impl Cli {
             Command::Dump(ask) => {
                 kvm::stay()?;
                 let cpu = kvm::cpu();
-                let host = ask.host(ask.vm.features()?.as_deref());
-                let missing = host.as_ref().err().map(ToString::to_string);
-                if let Some(missing) = &missing {
-                    let _ = writeln!(
-                        anstream::stderr(),
-                        "guestcaps: {missing}: only the processor is dumped"
-                    );
-                }
-                let document = Document {
-                    arch: cpu.keys().next().map(|place| place.arch()),
-                    cpu: Some(Registers(cpu)),
-                    notes: missing.into_iter().collect(),
-                    ..of_host(
-                        "dump",
-                        &host.unwrap_or_else(|_| Model {
-                            about: kvm::about(),
-                            ..Model::default()
-                        }),
-                    )
+                let features = ask.vm.features()?;
+                let mut document = match ask.host(features.as_deref()) {
+                    Ok(host) => of_host("dump", &host, features.as_deref()),
+                    Err(missing) => Document {
+                        about: kvm::about(),
+                        notes: vec![format!("{missing}: only the processor is dumped")],
+                        ..of_host("dump", &Model::default(), None)
+                    },
                 };
+                for note in &document.notes {
+                    let _ = writeln!(anstream::stderr(), "guestcaps: {note}");
+                }
+                document.arch = cpu.keys().next().map(|place| place.arch());
+                document.cpu = Some(Registers(cpu));
                 Ok(Said {
                     text: document::to_json(&document)?,
                     document,
@@ -195,15 +193,17 @@ impl Cli {
             }
             Command::Lint { model, vm } => {
                 let mut model = read::file(model)?;
-                model.vm = vm.features()?.or(model.vm);
+                model.vm = Some(vm.wanted(&model)?);
                 self.lint(&model)
             }
         }
     }
 
     fn host(&self, ask: &Ask) -> Result<Said, Failed> {
-        let host = ask.host(ask.vm.features()?.as_deref())?;
-        let mut text = head(&host);
+        let features = ask.vm.features()?;
+        let host = ask.host(features.as_deref())?;
+        let document = of_host("host", &host, features.as_deref());
+        let mut text = head(&host) + &dim(&document.notes);
         if self.all {
             let _ = write!(text, "\n{}", table_of_all(&host));
         } else {
@@ -215,24 +215,30 @@ impl Cli {
         }
         Ok(Said {
             text,
-            document: of_host("host", &host),
+            document,
             ok: true,
         })
     }
 
     fn check(&self, model: &Model, ask: &Ask) -> Result<Said, Failed> {
-        let features = ask.vm.features()?.unwrap_or_else(|| model.wanted_vm());
+        let features = ask.vm.wanted(model)?;
         let host = ask.host(Some(&features))?;
         let checked = kvm::check(model, &host)?;
+        Ok(self.judged(model, &host, &features, checked))
+    }
+
+    /// What there is to say of a model, wanted on a host for VMs with these features.
+    fn judged(
+        &self,
+        model: &Model,
+        host: &Model,
+        wanted: &[Feature],
+        checked: kvm::Checked,
+    ) -> Said {
         let (findings, mut notes) = (checked.findings, checked.notes);
-        let missing = features
-            .iter()
-            .filter(|feature| !host.vm.iter().flatten().any(|has| has == *feature));
-        if model.arch() == Some(Arch::Arm64) {
-            notes.extend(
-                missing.map(|feature| format!("KVM has no {} for VMs here", feature.name())),
-            );
-        }
+        let lacks = lacks(host, wanted);
+        let has_all = lacks.is_none();
+        notes.extend(lacks);
         notes.extend(
             model
                 .ignored
@@ -242,9 +248,9 @@ impl Cli {
         let (misfits, broken): (Vec<_>, Vec<_>) =
             findings.iter().partition(|finding| finding.is_misfit());
         let nearest = check::nearest(model, &findings);
-        let ok = misfits.is_empty() && checked.refused.is_none();
+        let ok = misfits.is_empty() && has_all && checked.refused.is_none();
 
-        let mut text = head(&host);
+        let mut text = head(host);
         if ok {
             let _ = writeln!(text, "\n{} {}", model.name, Look::Good.of("fits."));
         } else if misfits.is_empty() {
@@ -275,17 +281,15 @@ impl Cli {
         text += &rules(&broken);
         let refused = checked.refused;
         notes.extend(refused.map(|what| format!("KVM refuses the nearest: {what}")));
-        for note in &notes {
-            let _ = writeln!(text, "{}", Look::Dim.of(note));
-        }
+        text += &dim(&notes);
         let document = Document {
             props: Some(findings.iter().map(Finding::prop).collect()),
             registers: Some(Registers(nearest.words)),
             ok: Some(ok),
             notes,
-            ..of_model("check", &host)
+            ..of_model("check", host)
         };
-        Ok(Said { text, document, ok })
+        Said { text, document, ok }
     }
 
     fn vcpu(&self, pid: u32) -> Result<Said, Failed> {
@@ -419,15 +423,15 @@ impl Cli {
             );
         }
         let mut missing = BTreeMap::<_, Vec<_>>::new();
-        for (place, hosts) in &common.missing {
-            missing.entry(hosts).or_default().push(place.to_string());
+        for (what, hosts) in &common.missing {
+            missing.entry(hosts).or_default().push(what.as_str());
         }
-        for (hosts, places) in missing {
+        for (hosts, what) in missing {
             let hosts: Vec<_> = hosts.iter().map(|n| name(*n)).collect();
             notes.push(format!(
                 "Left open, as nothing is known of {}: {}.",
                 hosts.join(", "),
-                places.join(", ")
+                what.join(", ")
             ));
         }
         if !conflicts.is_empty() {
@@ -444,18 +448,10 @@ impl Cli {
         if table.has_rows() {
             let _ = write!(text, "\n{table}");
         }
-        let vm: Vec<_> = common
-            .model
-            .vm
-            .iter()
-            .flatten()
-            .map(|feature| feature.name())
-            .collect();
-        let vm = if vm.is_empty() {
-            String::new()
-        } else {
-            format!("  # VMs with {}", vm.join(", "))
-        };
+        let vm = common.model.vm.as_ref().filter(|vm| !vm.is_empty());
+        let vm = vm.map_or(String::new(), |vm| {
+            format!("  # VMs with {}", Feature::names(vm))
+        });
         let _ = write!(
             text,
             "\n{}{vm}\n{}",
@@ -495,7 +491,8 @@ impl Cli {
 
     fn diff(&self, a: &Model, b: &Model) -> Result<Said, Failed> {
         let differences = diff::diff(a, b);
-        let ok = differences.is_empty();
+        let vm = diff::vm(a, b).map(|vm| vm.map(|features| Feature::names(&features)));
+        let ok = differences.is_empty() && vm.is_none();
         let mut table = Table::new(&["field", &a.name, "", &b.name]);
         let mut text = String::new();
         for key in a
@@ -514,14 +511,19 @@ impl Cli {
                 ]);
             }
         }
+        if let Some([of_a, of_b]) = &vm {
+            table.row(["VMs with".into(), of_a.into(), Cell::default(), of_b.into()]);
+        }
         let mut aarch32 = 0;
         for difference in &differences {
             if !self.all && difference.place.is_aarch32() {
                 aarch32 += 1;
                 continue;
             }
-            let name = |value: Option<u64>| {
-                value.map_or("-".into(), |value| difference.field.value_name(value))
+            let name = |word: Word| match word.mask {
+                0 => "-".into(),
+                mask if mask == difference.field.max() => difference.field.value_name(word.value),
+                mask => format!("{:#x}/{mask:#x}", word.value),
             };
             let [of_a, of_b] = difference.values.map(name);
             let sign = match difference.more() {
@@ -551,17 +553,22 @@ impl Cli {
         if ok {
             let _ = writeln!(text, "{}", Look::Good.of("They say the same."));
         }
+        let note = |[of_a, of_b]: [String; 2]| {
+            format!("{}: VMs with {of_a}; {}: VMs with {of_b}", a.name, b.name)
+        };
+        let said = |word: Word| (word.mask != 0).then_some(word.value);
         let props = differences.iter().map(|difference| Prop {
             hosts: [a, b]
                 .map(|model| model.name.clone())
                 .into_iter()
-                .zip(difference.values)
+                .zip(difference.values.map(said))
                 .collect(),
             ..Prop::new(difference.place, &difference.field)
         });
         let document = Document {
             props: Some(props.collect()),
             ok: Some(ok),
+            notes: vm.map(note).into_iter().collect(),
             ..of_model("diff", &Model::default())
         };
         Ok(Said { text, document, ok })
@@ -606,11 +613,24 @@ fn of_model(command: &str, model: &Model) -> Document {
     }
 }
 
-fn of_host(command: &str, host: &Model) -> Document {
+fn of_host(command: &str, host: &Model, wanted: Option<&[Feature]>) -> Document {
     Document {
         props: Some(host.offers.iter().map(Prop::from).collect()),
+        notes: lacks(host, wanted.unwrap_or_default())
+            .into_iter()
+            .collect(),
         ..of_model(command, host)
     }
+}
+
+fn lacks(host: &Model, wanted: &[Feature]) -> Option<String> {
+    let lacking = host.lacking(wanted);
+    let names = Feature::names(&lacking);
+    (!lacking.is_empty()).then(|| format!("KVM has no {names} for VMs here"))
+}
+
+fn dim(notes: &[String]) -> String {
+    notes.iter().map(|note| Look::Dim.of(note) + "\n").collect()
 }
 
 fn head(host: &Model) -> String {
@@ -618,13 +638,7 @@ fn head(host: &Model) -> String {
     let words: Vec<_> = ["kernel", "cpu"].into_iter().filter_map(about).collect();
     let mut text = format!("{}\n", Look::Head.of(words.join(", ")));
     if let Some(vm) = &host.vm {
-        let names: Vec<_> = vm.iter().map(|feature| feature.name()).collect();
-        let names = if names.is_empty() {
-            "nothing optional".into()
-        } else {
-            names.join(", ")
-        };
-        let _ = writeln!(text, "VMs with {names}.");
+        let _ = writeln!(text, "VMs with {}.", Feature::names(vm));
     }
     if let Some(source) = host.source {
         let _ = writeln!(text, "{}", Look::Dim.of(source.sentence()));
@@ -686,12 +700,7 @@ fn summary(host: &Model) -> String {
         if offer.reason == Some(Reason::Emulated) {
             emulated.push(field.full_name(offer.place));
         }
-        let nothing = field
-            .values
-            .iter()
-            .find(|(name, _)| *name == "NI")
-            .map_or(0, |(_, none)| *none);
-        if is_feature && value != nothing && !field.name.is_empty() {
+        if is_feature && value != field.nothing() && !field.name.is_empty() {
             let names = &field.values;
             let named = names
                 .iter()
@@ -811,5 +820,61 @@ fn main() -> ExitCode {
             let _ = writeln!(anstream::stderr(), "guestcaps: {error}");
             ExitCode::from(2)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn model(text: &str) -> Model {
+        read::model("model", text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_feature_that_no_vm_has() {
+        let cli = Cli::parse_from(["guestcaps", "host"]);
+        let host = model(r#"{"vm": ["pmu"], "registers": {"ID_AA64ISAR0_EL1": "0"}}"#);
+        let wanted = [Feature::Sve, Feature::Pmu, Feature::Mte];
+        let said = cli.judged(&host, &host, &wanted, kvm::Checked::default());
+        let lacks = "KVM has no sve, mte for VMs here";
+        assert_eq!((said.ok, said.document.ok), (false, Some(false)));
+        assert!(said.text.contains("does not fit.") && said.text.contains(lacks));
+        assert_eq!(said.document.notes, [lacks]);
+        assert_eq!(of_host("host", &host, Some(&wanted)).notes, [lacks]);
+        assert!(
+            cli.judged(&host, &host, &[Feature::Pmu], kvm::Checked::default())
+                .ok
+        );
+    }
+
+    #[test]
+    fn vms_are_as_the_help_says() {
+        let mut cli = Cli::command();
+        let check = cli.find_subcommand_mut("check").unwrap();
+        let help = check.render_help().to_string();
+        let help: Vec<_> = help.split_whitespace().collect();
+        let said = "as the model has it, or as its registers show; without a model, all but el2";
+        assert!(help.join(" ").contains(said));
+        let wanted = |text| Vm { vm: None }.wanted(&model(text)).unwrap();
+        assert_eq!(wanted("ID_AA64PFR0_EL1 100000000"), [Feature::Sve]);
+        assert_eq!(wanted("ID_AA64ISAR0_EL1 0"), []);
+    }
+
+    #[test]
+    fn a_difference_of_vms() {
+        let cli = Cli::parse_from(["guestcaps", "host"]);
+        let dump = |vm: &str| {
+            model(&format!(
+                r#"{{"vm": [{vm}], "registers": {{"ID_AA64ISAR0_EL1": "0"}}}}"#
+            ))
+        };
+        let said = cli.diff(&dump(""), &dump(r#""sve""#)).unwrap();
+        assert!(!said.ok && said.text.contains("VMs with"));
+        assert_eq!(
+            said.document.notes,
+            ["model: VMs with nothing optional; model: VMs with sve"]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 //! What somebody wants a guest to have, or what a host has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     facts,
@@ -80,6 +80,8 @@ pub struct Model {
     pub source: Option<Source>,
     /// Kernel, CPU, microcode, by what they are called.
     pub about: BTreeMap<String, String>,
+    /// Functions of CPUID whose index counts, if nothing else shows it.
+    pub indexed: BTreeSet<u32>,
     /// What it says besides, and nobody here looks at.
     pub ignored: Vec<String>,
 }
@@ -111,6 +113,12 @@ impl Model {
         self.words.get(&place)?.get(field)
     }
 
+    /// Whether it says something of a field.
+    pub fn asks(&self, place: Place, field: &Field) -> bool {
+        let word = self.words.get(&place);
+        word.is_some_and(|word| word.mask & field.mask() != 0)
+    }
+
     /// Adds what a word is.
     pub fn set(&mut self, place: Place, word: Word) {
         let old = self.words.entry(place).or_default();
@@ -136,6 +144,13 @@ impl Model {
             .into_iter()
             .find(|other| other.name == field)?;
         self.get(place, &field)
+    }
+
+    /// Which of the features its VMs have not.
+    pub fn lacking(&self, wanted: &[Feature]) -> Vec<Feature> {
+        let has = self.wanted_vm();
+        let lacks = |feature: &Feature| !has.contains(feature);
+        wanted.iter().copied().filter(lacks).collect()
     }
 
     /// What a VM must be configured with: as it is said, or by what its registers show. EL2 doesn't

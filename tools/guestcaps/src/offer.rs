@@ -101,6 +101,15 @@ impl Feature {
     /// All, in the order in which they are written.
     pub const ALL: [Self; 5] = [Self::Sve, Self::Pauth, Self::Pmu, Self::Mte, Self::El2];
 
+    /// Their names, in words.
+    pub fn names(features: &[Self]) -> String {
+        if features.is_empty() {
+            return "nothing optional".into();
+        }
+        let names: Vec<_> = features.iter().map(|feature| feature.name()).collect();
+        names.join(", ")
+    }
+
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {

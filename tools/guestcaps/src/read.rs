@@ -240,6 +240,10 @@ fn of_document(document: Document) -> Result<Model, String> {
         .for_each(|msr| ignore(format!("MSR {}", msr.addr)));
     for modifier in document.cpuid_modifiers {
         let [leaf, subleaf] = [modifier.leaf, modifier.subleaf].map(|hex| u32::try_from(hex.0));
+        // KVM_CPUID_FLAG_SIGNIFCANT_INDEX; of the others KVM takes no notice.
+        if modifier.flags & 1 != 0 {
+            model.indexed.extend(leaf);
+        }
         for register in modifier.modifiers {
             let place = leaf.ok().zip(subleaf.ok());
             let place = place.map(|(leaf, index)| Place::Cpuid(leaf, index, register.register));
@@ -256,20 +260,28 @@ fn of_document(document: Document) -> Result<Model, String> {
         .into_iter()
         .for_each(|(place, word)| model.set(place, word));
 
-    if let Some(features) = document.vcpu_features.iter().find(|word| word.index == 0) {
+    for features in &document.vcpu_features {
+        let (index, bitmap) = (features.index, features.bitmap);
+        let mut ignore =
+            |what: String| model.ignored.push(format!("vcpu_features {index}: {what}"));
+        let Some(bits) = bitmap.word(Place::Arm64(0)).filter(|_| index == 0) else {
+            ignore(bitmap.to_string());
+            continue;
+        };
         // As KVM_ARM_VCPU_INIT has them.
-        let bits = features.bitmap.word(Place::Arm64(0)).unwrap_or_default();
-        let is_there = |bit: u32| bits.value >> bit & 1 != 0;
-        let numbers = [
-            (Feature::Pmu, 3),
-            (Feature::Sve, 4),
-            (Feature::Pauth, 5),
-            (Feature::El2, 7),
+        let masks = [
+            (Feature::Sve, 1 << 4),
+            (Feature::Pauth, 3 << 5),
+            (Feature::Pmu, 1 << 3),
+            (Feature::El2, 1 << 7),
         ];
-        let found = numbers.into_iter().filter(|(_, bit)| is_there(*bit));
-        let mut vm: Vec<_> = found.map(|(feature, _)| feature).collect();
-        vm.sort();
-        model.vm = Some(vm);
+        let found = masks.into_iter().filter(|(_, mask)| bits.value & mask != 0);
+        model.vm = Some(found.map(|(feature, _)| feature).collect());
+        let known = masks.into_iter().fold(0, |bits, (_, mask)| bits | mask);
+        let unread = bits.value & !known;
+        if unread != 0 {
+            ignore(format!("bits {unread:#x}"));
+        }
     }
 
     for prop in document.props.unwrap_or_default() {
@@ -302,6 +314,7 @@ fn of_document(document: Document) -> Result<Model, String> {
             .into_iter()
             .for_each(|(place, word)| model.set(place, word));
         model.vm = model.vm.or(template.vm);
+        model.indexed.extend(template.indexed);
         model.ignored.extend(template.ignored);
     }
     Ok(model)
@@ -325,7 +338,7 @@ mod tests {
 
     const ARM64: &str = r#"{
   "kvm_capabilities": ["!56"],
-  "vcpu_features": [{"index": 0, "bitmap": "0b1100000"}],
+  "vcpu_features": [{"index": 0, "bitmap": "0b101100010"}, {"index": 1, "bitmap": "0b1"}],
   "reg_modifiers": [
     {"addr": "0x603000000013c020", "bitmap": "0bxxxxxxxx0001xxxx"},
     {"addr": "0x6040000000100054", "bitmap": "0b1"}
@@ -353,7 +366,12 @@ mod tests {
         assert_eq!(model.vm, Some(vec![Feature::Pauth]));
         assert_eq!(
             model.ignored,
-            ["capability !56", "register 0x6040000000100054"]
+            [
+                "capability !56",
+                "register 0x6040000000100054",
+                "vcpu_features 0: bits 0x102",
+                "vcpu_features 1: 0b1"
+            ]
         );
         let model = read(X86).unwrap();
         assert_eq!(

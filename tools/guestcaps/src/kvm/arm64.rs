@@ -186,7 +186,7 @@ impl Vm {
                     })
                 });
             let asked: Vec<_> = asked.collect();
-            ask_about(&self.vm, &asked)?
+            ask_about(&self.vm, model, &asked)?
         } else {
             check::check(model, offers)
         };
@@ -234,16 +234,25 @@ fn finding(cap: &kvm_guest_cap) -> Finding {
 }
 
 /// What KVM says of these registers, all of which it must list.
-fn ask_about(vm: &impl AsRawFd, registers: &[Asked]) -> Result<Vec<Finding>, Failed> {
+fn ask_about(
+    vm: &impl AsRawFd,
+    model: &Model,
+    registers: &[Asked],
+) -> Result<Vec<Finding>, Failed> {
     let caps = ffi::guest_caps(vm, KVM_GUEST_CAPS_CHECK, registers);
     let caps = caps.map_err(failed("KVM_GUEST_CAPS"))?;
-    Ok(caps.iter().map(finding).collect())
+    let of_model = |mut found: Finding| {
+        // What the model doesn't say, it doesn't lack.
+        found.take = found.take.filter(|_| model.asks(found.place, &found.field));
+        found
+    };
+    Ok(caps.iter().map(finding).map(of_model).collect())
 }
 
 /// For VMMs: puts what a model says in values of registers, which must have all that it is about, and asks
 /// KVM what this VM, the first vCPU of which is initialized, would not get of it, and which rules between
 /// fields it would break. None if KVM can't be asked. Of registers that KVM doesn't list, KVM_SET_ONE_REG
-/// will tell.
+/// will tell. What the model is for, `Model::vm`, the VM must have, or else it fails.
 pub fn fit(
     vm: &impl AsRawFd,
     model: &Model,
@@ -268,9 +277,22 @@ pub fn fit(
     }
     let listed = ffi::guest_caps(vm, KVM_GUEST_CAPS_LIST, &[]);
     let listed = listed.map_err(failed("KVM_GUEST_CAPS"))?;
+    let offers = listed.iter().map(offer).collect();
+    let made = Model::of_host("the VM", offers, Source::GuestCaps);
+    let mut lacks = made.lacking(model.vm.as_deref().unwrap_or_default());
+    // That doesn't show.
+    lacks.retain(|feature| *feature != Feature::El2);
+    if !lacks.is_empty() {
+        return Err(format!(
+            "{} is for VMs with {}: make the VM so, or take that out of the model",
+            model.name,
+            Feature::names(&lacks)
+        )
+        .into());
+    }
     let is_listed = |register: &&Asked| listed.iter().any(|cap| cap.id == register.id);
     let registers: Vec<_> = registers.iter().filter(is_listed).copied().collect();
-    Ok(Some(ask_about(vm, &registers)?))
+    Ok(Some(ask_about(vm, model, &registers)?))
 }
 
 /// Those of the features that KVM has here.
@@ -279,8 +301,8 @@ fn possible(kvm: &Kvm, wanted: &[Feature]) -> Vec<Feature> {
     wanted.iter().copied().filter(has).collect()
 }
 
-/// What this host offers a VM that is configured so or, if nothing is said, with all but EL2. KVM is
-/// asked if it can be, and if `ask`; or else values are tried.
+/// What this host offers a VM that is configured so or, if nothing is said, with all but EL2; what
+/// KVM has not, its `vm` lacks. KVM is asked if it can be, and if `ask`; or else values are tried.
 pub fn host(features: Option<&[Feature]>, ask: bool) -> Result<Model, Failed> {
     let kvm = open()?;
     let all = [Feature::Sve, Feature::Pauth, Feature::Pmu, Feature::Mte];

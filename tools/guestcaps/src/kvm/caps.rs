@@ -100,15 +100,38 @@ pub(super) fn finding(cap: &kvm_guest_cap, offer: Offer, needs: String) -> Findi
         ),
         _ => (Verdict::Other, "unknown to this program".into()),
     };
-    let fits = matches!(verdict, Verdict::Needs | Verdict::Cleared);
     Finding {
         place: offer.place,
         field: offer.field,
         wanted: cap.asked,
-        take: (!fits).then_some(cap.value),
+        take: (verdict != Verdict::Needs).then_some(cap.value),
         verdict,
         range: offer.range(),
         why,
         offer: Some(offer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cleared_does_not_fit() {
+        let place = Place::named("ID_AA64MMFR3_EL1").unwrap();
+        let take = |verdict: u32| {
+            let cap = kvm_guest_cap {
+                lsb: 8,
+                width: 4,
+                verdict: verdict.try_into().unwrap(),
+                asked: 1,
+                ..Default::default()
+            };
+            let found = finding(&cap, offer(&cap, place, 8), "needs another".into());
+            assert_eq!((found.field.name, found.wanted), ("S1PIE", 1));
+            found.take
+        };
+        assert_eq!(take(KVM_GUEST_CAP_CLEARED), Some(0));
+        assert_eq!(take(KVM_GUEST_CAP_NEEDS), None);
     }
 }

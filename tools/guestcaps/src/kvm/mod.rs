@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, fmt, fs};
 use crate::{check::Finding, model::Model, place::Arch};
 
 /// What becomes of a model on this host.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Checked {
     /// What it doesn't get, and which rules it breaks.

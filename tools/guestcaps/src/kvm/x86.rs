@@ -2,7 +2,10 @@
 
 //! x86: what KVM supports and emulates.
 
-use std::{collections::BTreeMap, os::fd::AsRawFd};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::AsRawFd,
+};
 
 use kvm_bindings::{
     kvm_cpuid_entry2, CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES,
@@ -239,25 +242,17 @@ fn table(kvm: &Kvm, model: &Model) -> Result<Vec<kvm_cpuid_entry2>, Failed> {
 
 /// Puts in a table what the model says.
 fn put(model: &Model, entries: &mut Vec<kvm_cpuid_entry2>) {
+    let mut functions = BTreeSet::new();
     for (place, word) in &model.words {
         let Place::Cpuid(function, index, reg) = *place else {
             continue;
         };
+        functions.insert(function);
         let is_it = |entry: &kvm_cpuid_entry2| (entry.function, entry.index) == (function, index);
         let at = entries.iter().position(is_it).unwrap_or_else(|| {
-            let flags = entries
-                .iter()
-                .find(|entry| entry.function == function)
-                .map_or(0, |entry| entry.flags);
-            let flags = if index == 0 {
-                flags
-            } else {
-                flags | KVM_CPUID_FLAG_SIGNIFCANT_INDEX
-            };
             entries.push(kvm_cpuid_entry2 {
                 function,
                 index,
-                flags,
                 ..Default::default()
             });
             entries.len() - 1
@@ -270,6 +265,19 @@ fn put(model: &Model, entries: &mut Vec<kvm_cpuid_entry2>) {
                 Reg::Edx => &mut entry.edx,
             };
             *register = u32::try_from(word.over(u64::from(*register))).unwrap_or(*register);
+        }
+    }
+    // KVM takes the first entry that matches, and one without the flag matches all indices.
+    for function in functions {
+        let all = entries.iter_mut();
+        let mut all: Vec<_> = all.filter(|entry| entry.function == function).collect();
+        let has_more = |entry: &&mut kvm_cpuid_entry2| {
+            entry.index != 0 || entry.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX != 0
+        };
+        if model.indexed.contains(&function) || all.iter().any(has_more) {
+            for entry in &mut all {
+                entry.flags |= KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+            }
         }
     }
 }
@@ -285,13 +293,7 @@ fn ask(
     let all = caps
         .iter()
         .filter_map(|cap| Some(caps::finding(cap, offer(cap)?, String::new())));
-    // Of what the model doesn't say, nothing was asked.
-    let is_asked = |finding: &Finding| {
-        model
-            .words
-            .get(&finding.place)
-            .is_some_and(|word| word.mask & finding.field.mask() != 0)
-    };
+    let is_asked = |finding: &Finding| model.asks(finding.place, &finding.field);
     Ok(all.filter(is_asked).partition(|finding| {
         // A verdict that is unknown is none to rely on.
         !matches!(finding.verdict, Verdict::Adjusted | Verdict::Ignored)
@@ -351,6 +353,7 @@ pub fn check(model: &Model, host: &Model) -> Result<Checked, Failed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read;
 
     /// What has indices has them, and what has none hasn't.
     #[test]
@@ -363,5 +366,38 @@ mod tests {
         assert!(!has(0, 1) && !has(1, 1) && has(0x8000_0000, 0));
         assert!(last < 0xd || has(0xd, 1) && has(0xd, 2));
         assert!(words.len() < 1200);
+    }
+
+    #[test]
+    fn no_index_stands_for_all() {
+        let entry = |function, index, flags| kvm_cpuid_entry2 {
+            function,
+            index,
+            flags,
+            ..Default::default()
+        };
+        let put = |text: &str, mut table: Vec<_>| {
+            put(&read::model("m", text.as_bytes()).unwrap(), &mut table);
+            let all = table.iter();
+            all.map(|entry| (entry.function, entry.index, entry.flags))
+                .collect::<Vec<_>>()
+        };
+        let both = "0x24.0:eax 1\n0x24.1:ecx 4\n";
+        assert_eq!(put(both, vec![]), [(0x24, 0, 1), (0x24, 1, 1)]);
+        let table = vec![entry(1, 0, 0), entry(0x24, 0, 0)];
+        assert_eq!(put(both, table), [(1, 0, 0), (0x24, 0, 1), (0x24, 1, 1)]);
+        assert_eq!(put("0x1.0:eax 1\n", vec![]), [(1, 0, 0)]);
+        assert_eq!(
+            put("0xd.0:eax 1\n", vec![entry(0xd, 1, 1)]),
+            [(0xd, 1, 1), (0xd, 0, 1)]
+        );
+        let template = |flags| {
+            format!(
+                r#"{{"cpuid_modifiers": [{{"leaf": "0x24", "subleaf": "0x0", "flags": {flags},
+                "modifiers": [{{"register": "eax", "bitmap": "0b1"}}]}}]}}"#
+            )
+        };
+        assert_eq!(put(&template(1), vec![]), [(0x24, 0, 1)]);
+        assert_eq!(put(&template(0), vec![]), [(0x24, 0, 0)]);
     }
 }
