@@ -353,40 +353,38 @@ static void test_state(struct kunit *test)
 static const struct {
 	const char *name;
 	int access;
-	bool el1;
 	const char *why;
 } untried[] = {
-	{ "access_vm_reg",	READS, true, "TRVM is never set, only EL2's registers trap" },
-	{ "access_id_reg",	WRITES, false, "read-only" },
-	{ "access_imp_id_reg",	WRITES, false, "read-only" },
-	{ "access_ctr",		WRITES, false, "read-only" },
-	{ "access_clidr",	WRITES, false, "read-only" },
-	{ "access_ccsidr",	WRITES, false, "read-only" },
-	{ "access_gic_vtr",	WRITES, false, "read-only" },
-	{ "trap_oslsr_el1",	WRITES, false, "read-only" },
-	{ "SYS_LORID_EL1",	WRITES, false, "read-only" },
-	{ "SYS_MIDR_EL1",	READS, false, "VPIDR_EL2 has what guests read" },
-	{ "trap_dbgauthstatus_el1", READS, false, "asks the host's, which not all emulators have" },
-	{ "access_gic_misr",	READS | WRITES, false, "asks the vGIC of a loaded VCPU" },
-	{ "access_gic_eisr",	READS | WRITES, false, "asks the vGIC of a loaded VCPU" },
-	{ "access_gic_elrsr",	READS | WRITES, false, "asks the vGIC of a loaded VCPU" },
-	{ "access_gic_sgi",	READS | WRITES, false, "write-only, and asks the vGIC" },
-	{ "access_gic_dir",	WRITES, false, "asks the vGIC" },
-	{ "access_gicv5_ppi_enabler", READS | WRITES, false, "only writes trap, and need a vGIC" },
-	{ "access_arch_timer",	READS | WRITES, false, "programs timers" },
-	{ "access_pmcr",	READS | WRITES, false, "programs the PMU" },
-	{ "access_pmselr",	READS | WRITES, false, "programs the PMU" },
-	{ "access_pmceid",	READS | WRITES, false, "asks the PMU" },
-	{ "access_pmcnten",	READS | WRITES, false, "programs the PMU" },
-	{ "access_pminten",	READS | WRITES, false, "programs the PMU" },
-	{ "access_pmmir",	WRITES, false, "read-only" },
-	{ "access_pmovs",	READS | WRITES, false, "programs the PMU" },
-	{ "access_pmswinc",	READS | WRITES, false, "write-only, and programs the PMU" },
-	{ "access_pmu_evcntr",	READS | WRITES, false, "programs the PMU" },
-	{ "access_pmu_evtyper",	READS | WRITES, false, "programs the PMU" },
-	{ "trap_oslar_el1",	READS | WRITES, false, "write-only, and loads the VCPU" },
-	{ "trap_debug_regs",	READS | WRITES, false, "hands over the debug registers" },
-	{ "trap_dbg_wb_reg",	READS | WRITES, false, "hands over the debug registers" },
+	{ "access_id_reg",	WRITES, "read-only" },
+	{ "access_imp_id_reg",	WRITES, "read-only" },
+	{ "access_ctr",		WRITES, "read-only" },
+	{ "access_clidr",	WRITES, "read-only" },
+	{ "access_ccsidr",	WRITES, "read-only" },
+	{ "access_gic_vtr",	WRITES, "read-only" },
+	{ "trap_oslsr_el1",	WRITES, "read-only" },
+	{ "SYS_LORID_EL1",	WRITES, "read-only" },
+	{ "SYS_MIDR_EL1",	READS, "VPIDR_EL2 has what guests read" },
+	{ "trap_dbgauthstatus_el1", READS, "asks the host's, which not all emulators have" },
+	{ "access_gic_misr",	READS | WRITES, "asks the vGIC of a loaded VCPU" },
+	{ "access_gic_eisr",	READS | WRITES, "asks the vGIC of a loaded VCPU" },
+	{ "access_gic_elrsr",	READS | WRITES, "asks the vGIC of a loaded VCPU" },
+	{ "access_gic_sgi",	READS | WRITES, "write-only, and asks the vGIC" },
+	{ "access_gic_dir",	WRITES, "asks the vGIC" },
+	{ "access_gicv5_ppi_enabler", READS | WRITES, "only writes trap, and need a vGIC" },
+	{ "access_arch_timer",	READS | WRITES, "programs timers" },
+	{ "access_pmcr",	READS | WRITES, "programs the PMU" },
+	{ "access_pmselr",	READS | WRITES, "programs the PMU" },
+	{ "access_pmceid",	READS | WRITES, "asks the PMU" },
+	{ "access_pmcnten",	READS | WRITES, "programs the PMU" },
+	{ "access_pminten",	READS | WRITES, "programs the PMU" },
+	{ "access_pmmir",	WRITES, "read-only" },
+	{ "access_pmovs",	READS | WRITES, "programs the PMU" },
+	{ "access_pmswinc",	READS | WRITES, "write-only, and programs the PMU" },
+	{ "access_pmu_evcntr",	READS | WRITES, "programs the PMU" },
+	{ "access_pmu_evtyper",	READS | WRITES, "programs the PMU" },
+	{ "trap_oslar_el1",	READS | WRITES, "write-only, and loads the VCPU" },
+	{ "trap_debug_regs",	READS | WRITES, "hands over the debug registers" },
+	{ "trap_dbg_wb_reg",	READS | WRITES, "hands over the debug registers" },
 };
 
 /* EL2's registers, and EL1's by the names that EL2 has for them. */
@@ -400,8 +398,7 @@ static int tried(const struct sys_reg_desc *desc)
 	int access = READS | WRITES;
 
 	for (int i = 0; i < ARRAY_SIZE(untried); i++) {
-		if ((accessor_is(desc, untried[i].name) || !strcmp(desc->name, untried[i].name)) &&
-		    !(untried[i].el1 && is_el2(desc)))
+		if (accessor_is(desc, untried[i].name) || !strcmp(desc->name, untried[i].name))
 			access &= ~untried[i].access;
 	}
 	return access;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * debug_claim - Guests have no debug claim tags, not even those that debug
+ * debug_claim - Guests have no debug claim tags and no debug communication
+ * channel, not even those that debug
  *
- * Nothing switches the tags: what one VM sets, another one would read. KVM has
- * no trap for them without FEAT_FGT but that of all debug registers.
+ * Nothing switches them: what one VM sets, another one would read. KVM has no
+ * trap for them without FEAT_FGT but that of all debug registers.
  */
 #include "kvm_util.h"
 #include "processor.h"
@@ -13,7 +14,7 @@
 
 static void guest_code(void)
 {
-	u64 tags;
+	u64 tags, received, sent;
 
 	/* The debug registers are the guest's from here on. */
 	write_sysreg(read_sysreg(mdscr_el1) | MDSCR_EL1_MDE | MDSCR_EL1_KDE, mdscr_el1);
@@ -28,7 +29,18 @@ static void guest_code(void)
 	write_sysreg(TAGS, dbgclaimclr_el1);
 	isb();
 
+	write_sysreg_s(~0U, SYS_OSDTRRX_EL1);
+	write_sysreg_s(~0U, SYS_OSDTRTX_EL1);
+	isb();
+	received = read_sysreg_s(SYS_OSDTRRX_EL1);
+	sent = read_sysreg_s(SYS_OSDTRTX_EL1);
+	write_sysreg_s(0, SYS_OSDTRRX_EL1);
+	write_sysreg_s(0, SYS_OSDTRTX_EL1);
+	isb();
+
 	GUEST_ASSERT_EQ(tags, 0);
+	GUEST_ASSERT_EQ(received, 0);
+	GUEST_ASSERT_EQ(sent, 0);
 	GUEST_DONE();
 }
 
