@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What commands leave behind in the lab for report.py, with the commit that it is of."""
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -9,9 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def commit():
-    """This repository's, as git describes it."""
-    return subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True,
-                          check=False).stdout.strip() or "a copy without history"
+    """This repository's, as git describes it, and which edits there are."""
+    described, edits = (subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, check=False).stdout
+                        for arguments in (("describe", "--always", "--dirty"), ("diff", "HEAD")))
+    edits = f" {hashlib.sha256(edits).hexdigest()[:8]}" if edits else ""
+    return described.decode().strip() + edits or "a copy without history"
 
 
 def leave(lab, name, found):

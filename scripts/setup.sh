@@ -10,6 +10,10 @@ BINDGEN_MIN=0.71.1
 QEMU_MIN=10.0
 QEMU_NEW=11.1 # emulates arm64 features that 10.0 lacks; never installed, where Debian's own is older
 
+case $LLVM in
+-[0-9]*) ;;
+*) die "LLVM=$LLVM is no version of Debian's: unset it, or take e.g. LLVM=-19" ;;
+esac
 codename=none
 [ ! -r /etc/os-release ] || codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 
