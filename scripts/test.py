@@ -308,7 +308,7 @@ RACES = [
         before=KCSAN_ON, tests=("guest_caps_debugfs_test",), like="amd"),
     Run("amd-faults", "amd", "x86-faults", 900, append=f"kvm.{FEP} kmemleak=on", kunit=True,
         tests=("guest_caps_fault_test",) + OTHER_HOSTS, after=FIND_LEAKS, like="amd"),
-    Run("arm64-races", "arm64", "arm64-debug", 900, kunit=True, tests=ID_REGS,
+    Run("arm64-races", "arm64", "arm64-debug", 900, cpu=NARROW, kunit=True, tests=ID_REGS,
         like="arm64"),
     Run("arm64-faults", "arm64", "arm64-faults", 900,
         append="kvm-arm.mode=nested kmemleak=on", cpu=NARROW, options="-machine mte=on", kunit=True,
@@ -326,8 +326,8 @@ SOAK = [
 AT_COMMITS = [
     Run("bisect-x86", "amd", "x86-m", modules=modules("kvm-amd"), kunit=True,
         tests=OTHER_HOSTS + ("set_sregs_test", "state_test"), like="amd"),
-    Run("bisect-arm64", "arm64", "arm64", kunit=True, tests=ID_REGS + ("get-reg-list",),
-        like="arm64"),
+    Run("bisect-arm64", "arm64", "arm64", cpu=NARROW, kunit=True,
+        tests=ID_REGS + ("get-reg-list",), like="arm64"),
 ]
 
 # Tests that say nothing under emulation, or take too long there, by run: not run at all.
