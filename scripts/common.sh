@@ -205,7 +205,7 @@ configure() {
 	fi
 	# Until all of it is in there, what is there is of none.
 	rm -f "$build/fragment"
-	KCONFIG_WERROR=1 kmake "$1" "$2" "${2%%-*}" KCONFIG_ALLCONFIG="$build/fragment.new" $target || return
+	kmake "$1" "$2" "${2%%-*}" KCONFIG_ALLCONFIG="$build/fragment.new" $target || return
 	while read -r line; do
 		is_to_come "$1" "${line%%=*}" || missing="$missing $line"
 	done < <(lacking "$build")

@@ -645,7 +645,9 @@ def job(run, wanted):
     if wanted:
         # kselftest's runner has none run if one isn't there.
         names = " ".join(f"-t kvm:{name}" for name in wanted if name in built(run))
-        lines.append(f"(cd /kselftest && ./run_kselftest.sh -f -o {run.limit} {names})")
+        # And all, if none is named.
+        if names:
+            lines.append(f"(cd /kselftest && ./run_kselftest.sh -f -o {run.limit} {names})")
     lines.append(run.after)
     if wanted and run.soaks:
         lines.append(soak_for("1/3"))

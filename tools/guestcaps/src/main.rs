@@ -245,8 +245,10 @@ impl Cli {
                 .iter()
                 .map(|what| format!("not looked at: {what}")),
         );
-        let (misfits, broken): (Vec<_>, Vec<_>) =
+        let (mut misfits, broken): (Vec<_>, Vec<_>) =
             findings.iter().partition(|finding| finding.is_misfit());
+        // One that wants two others is told of twice.
+        misfits.dedup_by_key(|finding| (finding.place, finding.field.lsb));
         let nearest = check::nearest(model, &findings);
         let ok = misfits.is_empty() && has_all && checked.refused.is_none();
 
