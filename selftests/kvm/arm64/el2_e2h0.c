@@ -43,6 +43,7 @@ struct result {
 	u64 x0;
 	u64 pstate;
 	u64 esr;
+	u64 cntkctl;
 };
 
 #define DATA	0x1234560ULL
@@ -92,6 +93,11 @@ static bool aborts_below(struct result *r)
 	return r->exception && ESR_ELx_EC(r->esr) == ESR_ELx_EC_IABT_LOW;
 }
 
+static bool keeps_cntkctl(struct result *r)
+{
+	return runs(r) && r->cntkctl == 3;
+}
+
 #define ID(reg, field)	.id_reg = KVM_ARM64_SYS_REG(SYS_##reg), .id_mask = reg##_##field##_MASK
 
 /* With bits, each test runs without them, or denied, too, and must see no effect then. */
@@ -124,6 +130,8 @@ static const struct test {
 	/* Registers that are not there, and what KVM makes of PSTATE then. */
 	{ "TCR_EL12", code_el12, is_undef },
 	{ "GCR_EL1", code_gcr, is_undef_without_tco, .mte = true },
+	/* A register of EL1's that is on the CPU. */
+	{ "CNTKCTL_EL1", code_cntkctl, keeps_cntkctl },
 	/* What made KVM complain, see the last test. */
 	{ "HACR_EL2", code_hacr, runs },
 	{ "IMO without FMO", code_imo, runs, .enters = true },
@@ -209,6 +217,7 @@ static bool run(const struct test *t, enum variant v, struct result *r)
 		r->x0 = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.regs[0]));
 		r->pstate = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.pstate));
 		r->esr = vcpu_get_reg(vcpu, KVM_ARM64_SYS_REG(SYS_ESR_EL2));
+		r->cntkctl = vcpu_get_reg(vcpu, KVM_ARM64_SYS_REG(SYS_CNTKCTL_EL1));
 	}
 out:
 	/* Its shadow of stage 2 is walked for each region that is taken out: exit() is quicker. */

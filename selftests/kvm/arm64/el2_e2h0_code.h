@@ -13,7 +13,7 @@
 extern char code_pacia[], code_pacib[], code_pacda[], code_pacdb[];
 extern char code_svc[], code_ldar[], code_ldr[], code_str[], code_br[], code_landing[];
 extern char code_eretaa[], code_hacr[], code_el12[], code_gcr[], code_imo[], code_stage2[];
-extern char code_vectors[];
+extern char code_cntkctl[], code_vectors[];
 
 asm(".pushsection .text\n"
 	".balign 4096\n"
@@ -52,6 +52,9 @@ asm(".pushsection .text\n"
 	"code_el12:		mrs	x0, s3_5_c2_c0_2\n"	/* TCR_EL12 */
 	"			b	code_done\n"
 	"code_gcr:		mrs	x0, s3_0_c1_c0_6\n"	/* GCR_EL1 */
+	"			b	code_done\n"
+	"code_cntkctl:	mov	x3, #3\n"
+	"			msr	cntkctl_el1, x3\n"
 	"			b	code_done\n"
 	"code_imo:		mov	x3, #0x80000000\n"	/* RW, IMO */
 	"			orr	x3, x3, #16\n"

@@ -499,7 +499,8 @@ const TABLE: &[Limits] = limits! {
                         .untrappable_below(FGT::IMP, TVM);
         THE:            denied("RCWMASK_EL1 and RCWSMASK_EL1 are not switched")
                         .untrappable("its atomics have no trap");
-        GCS:            denied("the stack pointers and their controls are not switched");
+        GCS:            denied("the stack pointers and their controls are not switched")
+                        .untrappable_below(FGT::IMP, "its registers have no other trap");
         MTE_frac:       up_to(ASYNC, enables!(HCR_EL2: ATA).and(state!(TFSR_EL1, TFSRE0_EL1)))
                         .signed().force_when(not(vm(MTE)), ASYNC).fixed()
                         .ignores(ASYNC).where_host(NI).provided(vm(MTE).and(host(MTE2)))
@@ -640,7 +641,8 @@ const TABLE: &[Limits] = limits! {
         SEBEP:          denied("the emulated PMU raises interrupts, not exceptions")
                         .untrappable("SPSR_EL1.PPEND has no trap");
         WRPs:           up_to(15, DEBUG).untrappable(DEBUG_OWN).unprotected();
-        PMSS:           denied("the emulated PMU takes no snapshots");
+        PMSS:           denied("the emulated PMU takes no snapshots")
+                        .untrappable_below(FGT::FGT2, "PMSSCR_EL1 has no other trap");
         BRPs:           up_to(15, DEBUG).fixed().unprotected();
         PMUVer:         up_to(V3P5, PMU_V3).force_when(host(PMU_IMP_DEF), NI)
                         .force_when(host(PMUV3_IMPDEF_TRAPS), IMP).when(vm(PMU)).ignores(IMP_DEF)
@@ -894,13 +896,13 @@ const TABLE: &[Limits] = limits! {
         AIE:            denied("MAIR2_EL1 and AMAIR2_EL1 are not switched")
                         .untrappable_below(FGT::IMP, TVM);
         S2POE:          denied("stage 2 permissions are not overlaid")
-                        .untrappable_below(FGT::IMP, "S2POR_EL1 has no other trap");
+                        .untrappable_below(FGT::IMP, TVM);
         S1POE:          up_to(IMP, enables!(HCRX_EL2: TCR2En)
                               .and(state!(POR_EL0, POR_EL1, TCR2_EL1))).when(kernel(POE))
                         .needs(&[need!(IMP: ID_AA64ISAR2_EL1.ATS1A, IMP).clears(),
                                  need!(IMP: ID_AA64MMFR1_EL1.HPDS, IMP).clears(),
                                  need!(IMP: ID_AA64MMFR3_EL1.TCRX, IMP).clears()])
-                        .untrappable_below(FGT::IMP, "POR_EL0 and POR_EL1 have no other trap");
+                        .untrappable_below(FGT::IMP, TVM);
         S2PIE:          denied("stage 2 permissions are not indirect");
         S1PIE:          up_to(IMP, enables!(HCRX_EL2: TCR2En)
                               .and(state!(PIR_EL1, PIRE0_EL1, TCR2_EL1)))
