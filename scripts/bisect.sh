@@ -78,7 +78,7 @@ build() {
 		kmake "$tree" "$2" "$arch" -j"$JOBS" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
 		cp "$log" "$log.$1"
 		echo "FAILED, see $log.$1"
-	elif grep -qE '^warning|: warning|^WARNING: (modpost|unmet)' "$log"; then
+	elif grep -qE '^warning|: warning' "$log"; then
 		cp "$log" "$log.$1"
 		echo "warns, see $log.$1"
 	elif ! boots "$2"; then
@@ -107,6 +107,10 @@ each() {
 				verdict=$(<"$record")
 			else
 				verdict=$(build "$commit" "$config")
+				# Kconfig and modpost go on after a warning.
+				if grep -qE '^WARNING: (modpost|unmet)' "$LOGS/bisect-$config.log"; then
+					verdict="warns, see $LOGS/bisect-$config.log"
+				fi
 				case $verdict in
 				*", see "*) status=1 ;;
 				*) echo "$verdict" >"$record" ;;
