@@ -281,7 +281,11 @@ pub fn fit(
     let made = Model::of_host("the VM", offers, Source::GuestCaps);
     let mut lacks = made.lacking(model.vm.as_deref().unwrap_or_default());
     // That doesn't show, nor does MTE beside it.
-    let el2 = model.vm.iter().flatten().any(|feature| *feature == Feature::El2);
+    let el2 = model
+        .vm
+        .iter()
+        .flatten()
+        .any(|feature| *feature == Feature::El2);
     lacks.retain(|feature| *feature != Feature::El2 && !(el2 && *feature == Feature::Mte));
     if !lacks.is_empty() {
         return Err(format!(
